@@ -1,0 +1,55 @@
+"""The errors that the whole house shares.
+
+Three kinds of trouble, told apart by whose fault it is: the user asked for something impossible (`UsageError`), the
+emulator failed (`EngineError`), or the client program broke the rules (`GuestFault`). The last is always answered
+inside the firmware with the service's declared failure and an event; it never leaves the run loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["EngineError", "GuestFault", "PortError", "UsageError", "VofError"]
+
+
+class VofError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class UsageError(VofError):
+    """The user asked for something impossible. The message says what is wrong and what would work, in one line."""
+
+
+class EngineError(VofError):
+    """The emulator failed, or died.
+
+    Args:
+        message: what happened, in one line.
+        command: the emulator's command line, if one was started.
+        last_words: what the emulator printed last.
+    """
+
+    def __init__(self, message: str, *, command: Sequence[str] = (), last_words: str = "") -> None:
+        super().__init__(message)
+        self.command = tuple(command)
+        self.last_words = last_words
+
+
+class PortError(VofError):
+    """The only error that a port may raise: the outside could not do it. It becomes the service's declared failure."""
+
+
+class GuestFault(VofError):
+    """The client program broke the rules of the client interface: answered and traced, never raised out of the run loop.
+
+    The message takes its arguments as `str.format` does, and is put together only when somebody reads it: a client
+    that asks for a property which isn't there costs no string.
+    """
+
+    def __init__(self, message: str, *details: object) -> None:
+        super().__init__(message, *details)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.message.format(*self.details)
