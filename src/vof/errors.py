@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["EngineError", "GuestFault", "PortError", "UsageError", "VofError"]
+__all__ = ["EngineError", "GuestFault", "MemoryFault", "PortError", "UsageError", "VofError"]
 
 
 class VofError(Exception):
@@ -53,3 +53,7 @@ class GuestFault(VofError):
 
     def __str__(self) -> str:
         return self.message.format(*self.details)
+
+
+class MemoryFault(GuestFault):
+    """A pointer or length that leads outside guest memory: the whole call is malformed, not only its result."""

@@ -2,7 +2,7 @@
 
 The firmware does no I/O of its own. What it needs is passed in as objects with these few methods. All of them are
 synchronous, and a call may block: that is the firmware's only way to wait. Each raises only `vof.errors.PortError`,
-except `Memory`, whose faults are the client program's and raise `vof.errors.GuestFault`.
+except `Memory`, whose faults are the client program's and raise `vof.errors.MemoryFault`.
 
 Engines provide `Memory`, `Cpu`, `Bus` and `Hypervisor`; back ends provide the rest. A test provides fakes, a recording
 wraps them, a replay answers in their place.
@@ -34,7 +34,7 @@ __all__ = [
 class Memory(Protocol):
     """Guest memory that the client interface can reach, from address 0. Every access is bounded.
 
-    All methods raise `GuestFault` for an address or length outside the memory, before anything is allocated or written.
+    All methods raise `MemoryFault` for an address or length outside the memory, before anything is allocated or written.
     """
 
     @property
@@ -59,7 +59,7 @@ class Memory(Protocol):
         ...
 
     def read_string(self, address: int, limit: int) -> str:
-        """The bytes from `address` up to a NUL, as Latin-1; a `GuestFault` if there is none within `limit` bytes."""
+        """The bytes from `address` up to a NUL, as Latin-1; a `MemoryFault` if there is none within `limit` bytes."""
         ...
 
 
