@@ -1,0 +1,250 @@
+"""Get the guest files: Debian's ppc64el kernel and busybox through apt, and an initramfs made of the latter.
+
+Needs nothing but a Debian with Python and no rights on it: apt runs on state and cache folders of its own. What was
+fetched once is kept by version and used again with no network; `--refresh` asks the archive for newer versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cpio
+
+__all__ = ["GuestsError", "guests_folder", "initramfs", "main"]
+
+RECIPES = Path(__file__).resolve().parent.parent / "guests"
+ARCHITECTURE = "ppc64el"
+KERNEL = "linux-image-powerpc64le"  # depends on the newest linux-image-VERSION-powerpc64le
+BUSYBOX = "busybox-static"
+RESULTS = ("vmlinux", "initrd.gz", "versions.json")
+
+
+class GuestsError(Exception):
+    """The guest files can't be made; the message is one line that says what to do."""
+
+
+def guests_folder() -> Path:
+    """Return where the guest files are: $VOF_GUESTS, else one cache for all clones of one user."""
+    if folder := os.environ.get("VOF_GUESTS"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vof" / "guests"
+
+
+def initramfs(busybox: bytes, init: bytes) -> bytes:
+    """Return the guest's first file system, compressed: `init` makes the rest at run time."""
+    folders = ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "root")
+    return cpio.compressed(
+        [
+            *map(cpio.directory, folders),
+            cpio.device("dev/console", 5, 1),
+            cpio.file("bin/busybox", busybox, executable=True),
+            cpio.symlink("bin/sh", "busybox"),
+            cpio.file("init", init, executable=True),
+        ]
+    )
+
+
+class Apt:
+    """apt for a foreign architecture with the system's own sources, and state and cache in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for name in ("state/lists/partial", "cache/archives/partial", "debs"):
+            (folder / name).mkdir(parents=True)
+        (folder / "status").touch()
+        settings = {
+            "Dir::State": folder / "state",
+            "Dir::State::status": folder / "status",
+            "Dir::State::lists": folder / "state/lists",
+            "Dir::Cache": folder / "cache",
+            "APT::Architecture": ARCHITECTURE,
+            "APT::Architectures": ARCHITECTURE,
+            "APT::Sandbox::User": "",  # else apt changes to a user who can't read the folder
+            "APT::Install-Recommends": "false",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "3",
+            "Acquire::http::Timeout": "30",
+        }
+        self._options = [f"-o{name}={value}" for name, value in settings.items()]
+
+    def update(self) -> str:
+        """Read the indexes and return apt's last complaint.
+
+        apt fails when one source of many has nothing for the architecture: what counts is what can be had afterwards.
+        """
+        done = self._run("apt-get", "-q", "update")
+        complaints = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
+        return complaints[0][3:] if complaints else "no source of this system has packages for " + ARCHITECTURE
+
+    def newest(self, package: str) -> str | None:
+        """Return the version that apt would install, or nothing."""
+        done = self._run("apt-cache", "show", "--no-all-versions", package)
+        return _field(done.stdout, "Version")
+
+    def kernel_package(self) -> str | None:
+        """Return the package that holds the kernel which `KERNEL` stands for."""
+        depends = _field(self._run("apt-cache", "show", "--no-all-versions", KERNEL).stdout, "Depends")
+        names = (part.split()[0] for part in (depends or "").split(","))
+        return next((name for name in names if name.startswith("linux-image-")), None)
+
+    def download(self, package: str, version: str) -> Path:
+        """Fetch one package and return its file; apt checks it against the signed index."""
+        done = self._run("apt-get", "-q", "download", f"{package}={version}")
+        found = list((self._folder / "debs").glob(f"{package}_*.deb"))
+        if done.returncode or not found:
+            last = (done.stderr.strip().splitlines() or ["apt-get gave no reason"])[-1]
+            raise GuestsError(f"{package} {version} can't be downloaded: {last}; connect and run again")
+        return found[0]
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [program, *self._options, *arguments]
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        return subprocess.run(command, cwd=self._folder / "debs", env=environment, capture_output=True, text=True)
+
+
+def _field(text: str, name: str) -> str | None:
+    return next((line.partition(": ")[2] for line in text.splitlines() if line.startswith(name + ": ")), None)
+
+
+def fetch(target: Path) -> dict[str, Any]:
+    """Download both packages, keep the kernel and busybox under their versions, and return what was got."""
+    with tempfile.TemporaryDirectory(prefix="vof-guests-") as scratch:
+        apt = Apt(Path(scratch) / "apt")
+        complaint = apt.update()
+        kernel = apt.kernel_package()
+        kernel_version = kernel and apt.newest(kernel)
+        busybox_version = apt.newest(BUSYBOX)
+        if not (kernel and kernel_version and busybox_version):
+            raise GuestsError(f"can't reach the Debian archive: {complaint}; connect and run again")
+        return {
+            "kernel": _take(apt, kernel, kernel_version, "boot/vmlinux-*", target, Path(scratch)),
+            "busybox": _take(apt, BUSYBOX, busybox_version, "bin/busybox", target, Path(scratch)),
+        }
+
+
+def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scratch: Path) -> dict[str, str]:
+    """Bring one file out of a package into the cache, under a name that holds the version."""
+    kept = target / "files" / f"{package}_{version.replace(':', '%3a')}"
+    note = kept.with_name(kept.name + ".json")
+    if not note.exists():
+        say(f"fetching {package} {version}")
+        deb = apt.download(package, version)
+        root = scratch / package
+        subprocess.run(["dpkg-deb", "--extract", deb, root], check=True)
+        found = [path for path in (*root.glob(pattern), *root.glob("usr/" + pattern)) if path.is_file()]
+        if len(found) != 1:
+            raise GuestsError(f"{package} {version} has no {pattern}: its layout has changed; see tools/guests.py")
+        place(kept, found[0].read_bytes())
+        entry = {
+            "package": package,
+            "version": version,
+            "architecture": ARCHITECTURE,
+            "package_sha256": digest(deb.read_bytes()),
+            "file": f"files/{kept.name}",
+            "sha256": digest(kept.read_bytes()),
+        }
+        place(note, as_json(entry))
+    got: dict[str, str] = json.loads(note.read_bytes())
+    return got
+
+
+def build(target: Path, *, refresh: bool) -> None:
+    """Leave `RESULTS` in `target`; ask the network only for what the cache doesn't hold."""
+    versions_file = target / "versions.json"
+    versions: dict[str, Any] = {}
+    if versions_file.exists() and not refresh:
+        versions = json.loads(versions_file.read_bytes())
+    if not all(part in versions and (target / versions[part]["file"]).exists() for part in ("kernel", "busybox")):
+        versions = fetch(target)
+    point(target / "vmlinux", versions["kernel"]["file"])
+
+    init = (RECIPES / "init").read_bytes()
+    recipe = digest(init + Path(cpio.__file__).read_bytes() + Path(__file__).read_bytes())
+    initrd = target / "initrd.gz"
+    if not initrd.exists() or versions.get("initrd", {}).get("recipe_sha256") != recipe:
+        place(initrd, initramfs((target / versions["busybox"]["file"]).read_bytes(), init))
+    versions["initrd"] = {"file": "initrd.gz", "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
+    if not versions_file.exists() or versions_file.read_bytes() != as_json(versions):
+        place(versions_file, as_json(versions))
+
+
+def place(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+    Path(scratch).chmod(0o644)
+    Path(scratch).replace(path)
+
+
+def point(link: Path, target: str) -> None:
+    """Make `link` name `target`, at once."""
+    if link.is_symlink() and str(link.readlink()) == target:
+        return
+    scratch = link.with_name(f".new-{link.name}-{os.getpid()}")
+    scratch.symlink_to(target)
+    scratch.replace(link)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def say(text: str) -> None:
+    print(f"make guests: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other clones out while the cache changes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Get the guest files into the cache, and print where they are.")
+    parser.add_argument("--refresh", action="store_true", help="ask the archive for newer versions")
+    parser.add_argument("--where", action="store_true", help="only print the folder")
+    options = parser.parse_args(arguments)
+    target = guests_folder()
+    if not options.where:
+        missing = [tool for tool in ("apt-get", "apt-cache", "dpkg-deb") if not shutil.which(tool)]
+        try:
+            if missing:
+                raise GuestsError(
+                    f"{missing[0]} is not here: the guest files come from Debian packages; run on a Debian"
+                )
+            with locked(target):
+                build(target, refresh=options.refresh)
+        except GuestsError as error:
+            say(str(error))
+            return 1
+        except OSError as error:
+            say(f"{error.filename or target}: {error.strerror}; set VOF_GUESTS to a folder that can be written")
+            return 1
+    print(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
