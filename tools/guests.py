@@ -96,8 +96,7 @@ class Apt:
     def kernel_package(self) -> str | None:
         """Return the package that holds the kernel which `KERNEL` stands for."""
         depends = _field(self._run("apt-cache", "show", "--no-all-versions", KERNEL).stdout, "Depends")
-        names = (part.split()[0] for part in (depends or "").split(","))
-        return next((name for name in names if name.startswith("linux-image-")), None)
+        return next((word for word in (depends or "").split() if word.startswith("linux-image-")), None)
 
     def download(self, package: str, version: str) -> Path:
         """Fetch one package and return its file; apt checks it against the signed index."""
