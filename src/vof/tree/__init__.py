@@ -20,6 +20,7 @@ from vof.tree.cells import (
     size_cells,
 )
 from vof.tree.device_tree import DeviceTree
+from vof.tree.dts import Reading, guess_reading, to_dts, to_json
 from vof.tree.fdt import FdtError, build_fdt, parse_fdt
 from vof.tree.node import Children, Node
 from vof.tree.paths import Step
@@ -33,6 +34,7 @@ __all__ = [
     "FdtError",
     "Node",
     "Properties",
+    "Reading",
     "Step",
     "UnitError",
     "address_cells",
@@ -53,6 +55,9 @@ __all__ = [
     "encode_string",
     "encode_strings",
     "encode_unit",
+    "guess_reading",
     "parse_fdt",
     "size_cells",
+    "to_dts",
+    "to_json",
 ]

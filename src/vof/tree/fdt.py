@@ -192,10 +192,7 @@ def build_fdt(
         depth = node.depth
         encoded = node.name.encode("latin-1") + b"\0"
         parts += (_BEGIN_NODE, encoded, _PADDING[len(encoded) & 3])
-        implied = node.base.encode("latin-1") + b"\0"
-        for name, value in node.properties.items():
-            if name == "name" and value == implied:
-                continue
+        for name, value in node.explicit_properties():
             offset = offsets.get(name)
             if offset is None:
                 offset = offsets[name] = len(strings)

@@ -97,6 +97,13 @@ class Node:
             self._index = ChildIndex(self)
         return self._index
 
+    def explicit_properties(self) -> Iterator[tuple[str, bytes]]:
+        """The properties in order, but for a "name" that only repeats the node's name: what the flattened form holds."""
+        implied = self.base.encode("latin-1") + b"\0"
+        for name, value in self.properties.items():
+            if name != "name" or value != implied:
+                yield name, value
+
     def link(self, child: Node) -> None:
         """Make the loose `child`, without children of its own, the last child. For `DeviceTree`: no handle is given."""
         child.parent = self
