@@ -74,7 +74,6 @@ class Apt:
             "APT::Sandbox::User": "",  # else apt changes to a user who can't read the folder
             "APT::Install-Recommends": "false",
             "Acquire::Languages": "none",
-            "Acquire::Retries": "3",
             "Acquire::http::Timeout": "30",
         }
         self._options = [f"-o{name}={value}" for name, value in settings.items()]
@@ -100,7 +99,7 @@ class Apt:
 
     def download(self, package: str, version: str) -> Path:
         """Fetch one package and return its file; apt checks it against the signed index."""
-        done = self._run("apt-get", "-q", "download", f"{package}={version}")
+        done = self._run("apt-get", "-q", "-oAcquire::Retries=3", "download", f"{package}={version}")
         found = list((self._folder / "debs").glob(f"{package}_*.deb"))
         if done.returncode or not found:
             last = (done.stderr.strip().splitlines() or ["apt-get gave no reason"])[-1]
@@ -144,7 +143,7 @@ def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scra
         subprocess.run(["dpkg-deb", "--extract", deb, root], check=True)
         found = [path for path in (*root.glob(pattern), *root.glob("usr/" + pattern)) if path.is_file()]
         if len(found) != 1:
-            raise GuestsError(f"{package} {version} has no {pattern}: its layout has changed; see tools/guests.py")
+            raise GuestsError(f"{package} {version} has no {pattern}: its layout has changed; see tools/guest_files.py")
         place(kept, found[0].read_bytes())
         entry = {
             "package": package,
