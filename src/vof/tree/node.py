@@ -98,14 +98,14 @@ class Node:
         return self._index
 
     def explicit_properties(self) -> Iterator[tuple[str, bytes]]:
-        """The properties in order, but for a "name" that only repeats the node's name: what the flattened form holds."""
+        """The properties that the flattened form holds: all, but for a "name" that only repeats the node's name."""
         implied = self.base.encode("latin-1") + b"\0"
         for name, value in self.properties.items():
             if name != "name" or value != implied:
                 yield name, value
 
     def link(self, child: Node) -> None:
-        """Make the loose `child`, without children of its own, the last child. For `DeviceTree`: no handle is given."""
+        """Make the loose `child` the last child here. For `DeviceTree`: no handle is given, no node below gets deeper."""
         child.parent = self
         child.depth = self.depth + 1
         last = self._last_child
