@@ -235,7 +235,7 @@ def test_computed_properties_are_flattened() -> None:
 
 MACHINES = [
     ("qemu-system-ppc64", "pseries", []),
-    ("qemu-system-ppc64", "pseries", ["-smp", "3", "-m", "1G", "-append", "quiet"]),
+    ("qemu-system-ppc64", "pseries", ["-smp", "3", "-m", "1G"]),
     ("qemu-system-ppc64", "pseries,x-vof=on",
         ["-device", "pci-bridge,id=b,chassis_nr=1", "-device", "e1000,bus=b,addr=2"]),
     ("qemu-system-ppc64", "pseries", ["-m", "1G", "-smp", "2",

@@ -105,7 +105,7 @@ class Node:
                 yield name, value
 
     def link(self, child: Node) -> None:
-        """Make the loose `child` the last child here. For `DeviceTree`: no handle is given, no node below gets deeper."""
+        """Make the loose `child` the last child here. For `DeviceTree`: handles are left alone."""
         child.parent = self
         child.depth = self.depth + 1
         last = self._last_child
