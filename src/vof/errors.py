@@ -34,13 +34,17 @@ class EngineError(VofError):
         self.command = tuple(command)
         self.last_words = last_words
 
+    def __str__(self) -> str:
+        last = self.last_words.splitlines()[-1:]
+        return ": ".join([str(self.args[0]), *last])
+
 
 class PortError(VofError):
     """The only error that a port may raise: the outside could not do it. It becomes the service's declared failure."""
 
 
 class GuestFault(VofError):
-    """The client program broke the rules of the client interface: answered and traced, never raised out of the run loop.
+    """The client program broke the rules: answered and traced, never raised past the run loop.
 
     The message takes its arguments as `str.format` does, and is put together only when somebody reads it: a client
     that asks for a property which isn't there costs no string.

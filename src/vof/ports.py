@@ -34,7 +34,7 @@ __all__ = [
 class Memory(Protocol):
     """Guest memory that the client interface can reach, from address 0. Every access is bounded.
 
-    All methods raise `MemoryFault` for an address or length outside the memory, before anything is allocated or written.
+    All raise `MemoryFault` for an address or length outside the memory, before anything is allocated or written.
     """
 
     @property

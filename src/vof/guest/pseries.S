@@ -187,11 +187,11 @@ run_batch:
         std     3, REQUEST_ARGS(12)
         stw     0, NAP(12)
         addi    11, 12, BATCH
-1:      lwz     0, NAP(12)
-        cmplwi  0, 0
+1:      lwz     10, NAP(12)
+        cmplwi  10, 0
         beq     done
-        addi    0, 0, -1
-        stw     0, NAP(12)
+        addi    10, 10, -1
+        stw     10, NAP(12)
         ld      4, 0(11)
         ld      5, 8(11)
         ld      6, 16(11)

@@ -1,0 +1,232 @@
+"""The user's end of the console: a terminal, plain streams, a file, a socket, or nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import subprocess
+import termios
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from vof.errors import UsageError
+
+__all__ = ["ESCAPE_HELP", "FileEnd", "NoEnd", "SocketEnd", "StreamEnd", "TerminalEnd"]
+
+_CHUNK = 0x1000
+_ESCAPE = 0x01
+ESCAPE_HELP = "Ctrl-a x ends the machine, Ctrl-a h shows this, Ctrl-a Ctrl-a sends one Ctrl-a"
+
+
+class TerminalWatch(Protocol):
+    """Whoever restores the terminal should this process die."""
+
+    def terminal_changed(self, device: str, state: str) -> None:
+        """It is about to be changed."""
+        ...
+
+    def terminal_restored(self) -> None:
+        """It is as it was."""
+        ...
+
+
+class NoEnd:
+    """Nobody: no input, and output goes nowhere. For scripts, which read the console's events."""
+
+    def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
+        """Nothing to watch."""
+
+    def write(self, data: bytes) -> None:
+        """Nothing to show."""
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+class StreamEnd:
+    """Two descriptors that are no terminal: pipes or files. At the end of input the machine runs on."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
+        """Watch the reading side."""
+
+        def ready() -> None:
+            data = os.read(self._reading, _CHUNK)
+            if data:
+                self.take(data, on_input)
+            else:
+                selector.unregister(self._reading)
+
+        selector.register(self._reading, selectors.EVENT_READ, ready)
+
+    def take(self, data: bytes, on_input: Callable[[bytes], None]) -> None:
+        """Pass input on."""
+        on_input(data)
+
+    def write(self, data: bytes) -> None:
+        """Write all of it."""
+        _write_all(self._writing, data)
+
+    def close(self) -> None:
+        """The descriptors are the caller's."""
+
+
+class TerminalEnd(StreamEnd):
+    """A terminal, in raw mode while the machine has it: every key is the guest's but the escape key, Ctrl-a.
+
+    Args:
+        reading: the descriptor of the terminal.
+        writing: where output goes.
+        watch: who restores the terminal should this process die.
+        quit: called when the user wants the machine ended.
+    """
+
+    def __init__(self, reading: int, writing: int, watch: TerminalWatch, quit: Callable[[], None]) -> None:
+        super().__init__(reading, writing)
+        self._watch = watch
+        self._quit = quit
+        self._escaped = False
+        self._saved = termios.tcgetattr(reading)
+        state = subprocess.run(["stty", "-g"], stdin=reading, capture_output=True, text=True, check=False).stdout
+        watch.terminal_changed(os.ttyname(reading), state.strip())
+        raw = termios.tcgetattr(reading)
+        raw[0] &= ~(
+            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR | termios.IGNCR
+            | termios.ICRNL | termios.IXON
+        )  # fmt: skip
+        raw[1] |= termios.OPOST | termios.ONLCR  # clients end lines in \n as often as in \r\n
+        raw[2] = raw[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+        raw[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        termios.tcsetattr(reading, termios.TCSANOW, raw)
+
+    def take(self, data: bytes, on_input: Callable[[bytes], None]) -> None:
+        """Pass keys on, but for what follows the escape key."""
+        passed = bytearray()
+        for key in data:
+            if self._escaped:
+                self._escaped = False
+                if key == _ESCAPE:
+                    passed.append(key)
+                elif key in b"xX":
+                    self._quit()
+                else:
+                    self.write(f"\r\n{ESCAPE_HELP}\r\n".encode())
+            elif key == _ESCAPE:
+                self._escaped = True
+            else:
+                passed.append(key)
+        if passed:
+            on_input(bytes(passed))
+
+    def close(self) -> None:
+        """Make the terminal what it was."""
+        with contextlib.suppress(termios.error, OSError):  # it may be gone
+            termios.tcsetattr(self._reading, termios.TCSADRAIN, self._saved)
+        self._watch.terminal_restored()
+
+
+class FileEnd:
+    """A file that takes the output; there is no input.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise UsageError(f"--console file:{path}: {error.strerror}") from None
+
+    def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
+        """Nothing to watch."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of it."""
+        _write_all(self._descriptor, data)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+class SocketEnd:
+    """A UNIX socket that somebody connects to, one at a time. What nobody is there to see is lost.
+
+    Args:
+        path: where the socket is made; it is removed at the end.
+
+    Raises:
+        UsageError: the path is taken or can't be made.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._peer: socket.socket | None = None
+        self._selector: selectors.BaseSelector | None = None
+        self._listener = socket.socket(socket.AF_UNIX)
+        try:
+            self._listener.bind(path)
+        except OSError as error:
+            self._listener.close()
+            hint = "; remove it, or name another" if Path(path).exists() else ""
+            raise UsageError(f"--console unix:{path}: {error.strerror or error}{hint}") from None
+        self._listener.listen(1)
+
+    def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
+        """Watch for somebody, and for what they type."""
+        self._selector = selector
+
+        def ready() -> None:
+            assert self._peer is not None
+            try:
+                data = self._peer.recv(_CHUNK)
+            except OSError:
+                data = b""
+            if data:
+                on_input(data)
+            else:
+                self._hang_up()
+
+        def connected() -> None:
+            peer, _ = self._listener.accept()
+            if self._peer is not None:
+                peer.close()
+                return
+            self._peer = peer
+            selector.register(peer, selectors.EVENT_READ, ready)
+
+        selector.register(self._listener, selectors.EVENT_READ, connected)
+
+    def write(self, data: bytes) -> None:
+        """Send all of it to whoever is there."""
+        if self._peer is not None:
+            try:
+                self._peer.sendall(data)
+            except OSError:
+                self._hang_up()
+
+    def close(self) -> None:
+        """Hang up and remove the socket."""
+        self._hang_up()
+        self._listener.close()
+        Path(self._path).unlink(missing_ok=True)
+
+    def _hang_up(self) -> None:
+        if self._peer is not None:
+            if self._selector is not None:
+                self._selector.unregister(self._peer)
+            self._peer.close()
+            self._peer = None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,288 @@
+"""`QemuEngine`: one QEMU process, its RAM in this process's memory, and the mailbox between them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
+from vof.engines.qemu.guardian import Guardian
+from vof.engines.qemu.layout import Layout
+from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
+from vof.engines.qemu.monitor import Monitor
+from vof.errors import EngineError, PortError
+from vof.firmware import Departed, Outcome, Reset, Return
+from vof.memory import GuestMemory
+from vof.ports import Access, BusOp
+
+__all__ = ["QemuEngine", "Request"]
+
+Request = RequestKind
+
+_PLACE_AT = 0x20
+"""Where the stub's file holds the resident page's address."""
+_NONCE_AT = 0x1000 + 0x800 + 0x0C
+_CACHE_LINE = 128
+_END_PATIENCE = 5.0
+_LAST_WORDS = 2000
+_MSR_64BIT = 1 << 63
+_MSR_MACHINE_CHECK_FP_RI = 0x1000 | 0x2000 | 0x2
+
+
+class QemuEngine:
+    """A stock QEMU as the CPU. Provides the ports `Memory`, `Cpu`, `Hypervisor` and `Bus`.
+
+    Args:
+        options: what to start.
+
+    Attributes:
+        layout: where the firmware's region lies in guest memory.
+        memory: guest memory, as far as a client program in real mode reaches.
+        answer: answers the client calls that come while a port call waits (from callbacks). The run loop sets it.
+        idle: waits for so many seconds at most and tends to other things; says whether to stop waiting. The run loop
+            sets it.
+        last_hello: what the stub's last hello carried: the address of QEMU's flattened tree.
+    """
+
+    def __init__(self, options: QemuOptions) -> None:
+        self.options = options
+        self.layout = Layout.for_memory(options.first_memory)
+        self.answer: Callable[[int], Outcome] | None = None
+        self.idle: Callable[[float], bool] = _sleep
+        self.last_hello = 0
+        self.command: list[str] = []
+        self._said_hello = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
+        self._closers: list[Callable[[], None]] = []
+        self._prepared = False
+
+    # Life
+
+    def prepare(self) -> list[str]:
+        """Make memory, sockets and the command line; the latter is returned. Nothing is started.
+
+        Raises:
+            UsageError: there is no QEMU.
+            EngineError: this host hasn't the memory.
+        """
+        program = find_qemu(self.options.program)
+        sizes = [node.size for node in self.options.nodes] or [self.options.memory]
+        memories = [self._memory_file(f"vof-ram{index}", size) for index, size in enumerate(sizes)]
+        try:
+            self.ram = mmap.mmap(memories[0], sizes[0])
+        except (OSError, OverflowError) as error:
+            raise EngineError(f"{sizes[0] >> 20} MiB of guest memory can't be mapped: {error}") from None
+        self._closers.append(self.ram.close)
+        self.memory = GuestMemory(self.ram)
+        nonce = secrets.randbits(32) | 1
+        self._mailbox = Mailbox(self.ram, self.layout.page, nonce)
+        self._closers.append(self._mailbox.close)
+        firmware = self._memory_file("vof-stub", 0)
+        os.write(firmware, _patched_stub(self.layout.page, nonce))
+        self._output = self._memory_file("vof-output", 0)
+        self.console, console = self._socket_pair()
+        own, monitor = self._socket_pair()
+        self.monitor = Monitor(own)
+        self._closers.append(self.monitor.close)
+        self._pass_fds = (*memories, firmware, console.fileno(), monitor.fileno())
+        self._theirs = (console, monitor)
+        self.command = command_line(
+            program,
+            self.options,
+            firmware=firmware,
+            memories=memories,
+            console=console.fileno(),
+            monitor=monitor.fileno(),
+        )
+        self._prepared = True
+        return self.command
+
+    def start(self, guardian: Guardian) -> None:
+        """Start QEMU, under the guardian's eyes."""
+        if not self._prepared:
+            self.prepare()
+        self._guardian = guardian
+        try:
+            self._process = guardian.spawn(self.command, pass_fds=self._pass_fds, output=self._output)
+        finally:
+            for end in self._theirs:
+                end.close()
+
+    @property
+    def ended(self) -> int | None:
+        """QEMU's exit status if it has ended: negative is a signal's number."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def last_words(self) -> str:
+        """What QEMU printed last."""
+        size = os.fstat(self._output).st_size
+        text = os.pread(self._output, _LAST_WORDS, max(0, size - _LAST_WORDS))
+        return text.decode(errors="replace").strip()
+
+    def death(self) -> EngineError:
+        """What to raise when QEMU has ended and should not have."""
+        status = self.ended
+        if status is not None and status < 0:
+            how = f"was ended by {signal.Signals(-status).name}"
+        else:
+            how = f"ended with status {status}"
+        return EngineError(f"QEMU {how}", command=self.command, last_words=self.last_words())
+
+    def close(self) -> None:
+        """End QEMU and let go of everything. May be called at any time, more than once."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(_END_PATIENCE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            if self._guardian is not None:
+                self._guardian.process_ended()
+        while self._closers:
+            self._closers.pop()()
+
+    # The trap
+
+    def wait(self) -> Request | None:
+        """Wait for the guest's next request; None if `idle` stopped the waiting."""
+        if self._said_hello:
+            self._said_hello = False
+            return RequestKind.HELLO
+        if not self._mailbox.wait(self.idle):
+            return None
+        kind = self._mailbox.kind
+        if kind is RequestKind.HELLO:
+            self.last_hello = self._mailbox.argument
+            self._mailbox.may_nap(True)
+        return kind
+
+    @property
+    def call_address(self) -> int:
+        """Where the argument block of the client call is that `wait` told of."""
+        return self._mailbox.argument
+
+    def give_back(self, r3: int) -> None:
+        """Return from the client call with this in r3."""
+        self._mailbox.give_back(r3)
+
+    def jump(self, entry: int, *, r3: int = 0, r4: int = 0, r6: int = 0, r7: int = 0, bits: int = 32) -> None:
+        """Start a client program with the client interface's entry in r5, on the firmware's stack.
+
+        Args:
+            entry: its first instruction.
+            r3, r4, r6, r7: registers.
+            bits: 32, or 64 for a program of 64-bit code.
+        """
+        msr = _MSR_MACHINE_CHECK_FP_RI | (_MSR_64BIT if bits == 64 else 0)
+        layout = self.layout
+        self._mailbox.order(OrderKind.JUMP, (entry, msr, layout.stack, r3, r4, layout.client_entry, r6, r7, 0, 0))
+
+    def clear(self, address: int, size: int) -> None:
+        """Zero memory by the guest's own stores: QEMU forgets what it translated from there.
+
+        The host's writes to shared RAM don't make it forget. Rounded inwards to cache lines.
+        """
+        first = -(-address // _CACHE_LINE) * _CACHE_LINE
+        last = (address + size) // _CACHE_LINE * _CACHE_LINE
+        if last > first:
+            self._order(OrderKind.CLEAR, (first, last - first))
+
+    def leave(self) -> None:
+        """The client program has taken the machine over: its exception vectors are no longer the stub's to borrow."""
+        self._mailbox.may_nap(False)
+
+    def reset(self) -> None:
+        """Reset the machine; the stub says hello again."""
+        self.monitor.execute("system_reset")
+
+    # Ports
+
+    def hypercall(self, number: int, *arguments: int) -> tuple[int, ...]:
+        """Port `Hypervisor`."""
+        status, *rest = self._order(OrderKind.HYPERCALL, (number, *arguments))
+        return status - (1 << 64) if status >> 63 else status, *rest
+
+    def call(self, entry: int, arguments: Sequence[int]) -> int:
+        """Port `Cpu`."""
+        return self._order(OrderKind.CALL, (entry, *arguments))[0] & 0xFFFFFFFF
+
+    def run(self, accesses: Sequence[Access]) -> list[int]:
+        """Port `Bus`."""
+        values: list[int] = []
+        for start in range(0, len(accesses), BATCH_LIMIT):
+            part = accesses[start : start + BATCH_LIMIT]
+            self._mailbox.put_batch([(access.op << 8 | access.width, access.address, access.value) for access in part])
+            status = self._order(OrderKind.BATCH, (len(part),))[0]
+            if status:
+                raise PortError(f"device access failed: hypervisor status {status - (1 << 64)}")
+            done = self._mailbox.batch_values(len(part))
+            values += [value for access, value in zip(part, done, strict=True) if access.op is BusOp.READ]
+        return values
+
+    def _order(self, kind: OrderKind, arguments: Sequence[int]) -> tuple[int, ...]:
+        """Give an order and wait for its results, answering the client calls that come meanwhile."""
+        self._mailbox.order(kind, arguments)
+        while True:
+            self._mailbox.wait(self._idle_on)
+            if self._mailbox.kind is RequestKind.DONE:
+                return self._mailbox.results()
+            if self._mailbox.kind is RequestKind.HELLO:
+                self.last_hello = self._mailbox.argument
+                self._said_hello = True
+                raise Departed(Reset())
+            assert self.answer is not None
+            outcome = self.answer(self._mailbox.argument)
+            if not isinstance(outcome, Return):
+                raise Departed(outcome)
+            self._mailbox.give_back(outcome.r3)
+
+    def _idle_on(self, seconds: float) -> bool:
+        # Whoever wants to stop the run loop has to wait until the guest has done what it was told, or raise.
+        self.idle(seconds)
+        return False
+
+    # Making things
+
+    def _memory_file(self, name: str, size: int) -> int:
+        descriptor = os.memfd_create(name)
+        self._closers.append(lambda: os.close(descriptor))
+        try:
+            os.ftruncate(descriptor, size)
+        except OSError as error:
+            raise EngineError(f"{size >> 20} MiB of guest memory can't be had: {error.strerror}") from None
+        return descriptor
+
+    def _socket_pair(self) -> tuple[socket.socket, socket.socket]:
+        ours, theirs = socket.socketpair()
+        self._closers += [ours.close, theirs.close]
+        return ours, theirs
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _patched_stub(page: int, nonce: int) -> bytes:
+    stub = bytearray((files("vof.guest") / "pseries.bin").read_bytes())
+    struct.pack_into(">Q", stub, _PLACE_AT, page)
+    struct.pack_into(">I", stub, _NONCE_AT, nonce)
+    return bytes(stub)

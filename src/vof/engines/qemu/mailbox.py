@@ -1,0 +1,196 @@
+"""The mailbox: how the stub in the guest and this process talk, in a page of shared RAM.
+
+The guest posts a *request* (hello, a client call, "your order is done") and waits; the host answers each with one
+*order* (return, make a hypercall, call a function, jump, …). A request is accepted only if its 64-bit word holds both
+this run's nonce and the next number, so that no stray word in RAM, which is the client program's own after it took the
+machine over, looks like one. `src/vof/guest/mailbox.inc` is the layout; docs/mailbox.md tells it in words.
+
+This side spins a little, then sleeps ever longer: see `Mailbox.wait`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+
+__all__ = ["BATCH_LIMIT", "Mailbox", "OrderKind", "RequestKind"]
+
+BATCH_LIMIT = 170
+"""Device accesses that one batch holds."""
+
+_BOX = 0x800
+_BOX_SIZE = 0x120
+_BATCH = 0x1000
+_RESULT_CELLS = struct.Struct(">9Q")
+_REQUEST_HEAD = struct.Struct(">I4xQ")
+_ACCESS = struct.Struct(">QQQ")
+_FLAG_MAY_NAP = 1
+
+# indices of 64-bit words in the box
+_REQUEST = 1
+_ORDER = 12
+_ORDER_ARGUMENT = 13
+
+_SPINS = 1500
+"""Looks at the mailbox before the CPU is given up: some 60 µs."""
+_SHORT_SLEEP = 20e-6
+_SHORT_SLEEPS = 50
+_LONGEST_SLEEP = 10e-3
+"""Once the client program has the machine, nobody is in a hurry: two hundred looks a second cost next to nothing."""
+
+
+class RequestKind(IntEnum):
+    """What the guest asks."""
+
+    HELLO = 1
+    CALL = 2
+    DONE = 3
+
+
+class OrderKind(IntEnum):
+    """What the guest is told to do."""
+
+    RETURN = 1
+    HYPERCALL = 2
+    CALL = 3
+    JUMP = 4
+    BATCH = 5
+    CLEAR = 6
+
+
+class Mailbox:
+    """The host's side of one mailbox.
+
+    Args:
+        ram: guest memory, from address 0.
+        page: the mailbox page's address, a multiple of 4096.
+        nonce: this run's number, not 0.
+
+    Attributes:
+        kind: what the last accepted request asks.
+        argument: its first argument.
+    """
+
+    def __init__(self, ram: mmap.mmap, page: int, nonce: int) -> None:
+        self._ram = ram
+        self._box = page + _BOX
+        self._batch = page + _BATCH
+        self._nonce = nonce
+        with memoryview(ram) as whole, whole[self._box : self._box + _BOX_SIZE] as box:
+            self._words = box.cast("Q")
+        self._head_at = self._box + 0x10
+        self._results_at = self._box + 0x18
+        self._seen = self._words[_REQUEST]
+        self._expected = -1
+        self._return_order = 0
+        self._number = 0
+        self.kind = RequestKind.DONE
+        self.argument = 0
+
+    def close(self) -> None:
+        """Let go of guest memory."""
+        self._words.release()
+
+    def wait(self, idle: Callable[[float], bool]) -> bool:
+        """Wait for a request.
+
+        Spins first, since an answer to a client that calls in a row comes within microseconds; then sleeps 20 µs at a
+        time, since a spinning process that shares its core with others loses whole time slices; then leaves the waiting
+        to `idle`, for at most as many seconds as it is told, up to 10 ms.
+
+        Args:
+            idle: waits and tends to other things; says whether to stop waiting.
+
+        Returns:
+            Whether a request came: `kind` and `argument` tell which. False if `idle` stopped the waiting.
+        """
+        words, seen = self._words, self._seen
+        for _ in range(_SPINS):
+            if words[_REQUEST] != seen:
+                if self._accept():
+                    return True
+                seen = self._seen
+        for _ in range(_SHORT_SLEEPS):
+            time.sleep(_SHORT_SLEEP)
+            if words[_REQUEST] != seen:
+                if self._accept():
+                    return True
+                seen = self._seen
+        seconds = 1e-3
+        while not idle(seconds):
+            if words[_REQUEST] != seen:
+                if self._accept():
+                    return True
+                seen = self._seen
+            seconds = min(2 * seconds, _LONGEST_SLEEP)
+        return False
+
+    def give_back(self, r3: int) -> None:
+        """Order: return to the client program with this in r3."""
+        self._words[_ORDER_ARGUMENT] = _SWAPPED.get(r3) or _swap(r3)
+        self._words[_ORDER] = self._return_order
+        self._expect_next()
+
+    def order(self, kind: OrderKind, arguments: Sequence[int]) -> None:
+        """Give an order with at most twelve 64-bit arguments."""
+        words = self._words
+        for index, argument in enumerate(arguments, _ORDER_ARGUMENT):
+            words[index] = _swap(argument)
+        words[_ORDER] = _swap(self._number << 32 | kind)
+        self._expect_next()
+
+    def results(self) -> tuple[int, ...]:
+        """The nine words that came with the last request, unsigned."""
+        return _RESULT_CELLS.unpack_from(self._ram, self._results_at)
+
+    def put_batch(self, accesses: Sequence[tuple[int, int, int]]) -> None:
+        """Lay out a batch of (write << 8 | width, address, value), at most `BATCH_LIMIT`."""
+        for index, access in enumerate(accesses):
+            _ACCESS.pack_into(self._ram, self._batch + index * _ACCESS.size, *access)
+
+    def batch_values(self, count: int) -> list[int]:
+        """The values of a batch that is done."""
+        return [_ACCESS.unpack_from(self._ram, self._batch + index * _ACCESS.size)[2] for index in range(count)]
+
+    def may_nap(self, allowed: bool) -> None:
+        """Say whether the stub may borrow the decrementer's vector to give its CPU up while it waits."""
+        struct.pack_into(">I", self._ram, self._box + 0xC8, _FLAG_MAY_NAP if allowed else 0)
+
+    def _accept(self) -> bool:
+        """Look at a request word that has changed: whether it is a request."""
+        word = self._words[_REQUEST]
+        self._seen = word
+        if word != self._expected:
+            number, nonce = divmod(_swap(word), 1 << 32)
+            if nonce != self._nonce or not number & _HELLO_BIT:
+                return False
+            self._number = number
+            self._set_return_order()
+        kind, self.argument = _REQUEST_HEAD.unpack_from(self._ram, self._head_at)
+        self.kind = _KINDS.get(kind, RequestKind.DONE)
+        return True
+
+    def _expect_next(self) -> None:
+        # All of this happens while the guest is already running on.
+        self._number = (self._number + 1) & 0x7FFFFFFF
+        self._expected = _swap(self._number << 32 | self._nonce)
+        self._set_return_order()
+
+    def _set_return_order(self) -> None:
+        self._return_order = _swap(self._number << 32 | OrderKind.RETURN)
+
+
+_HELLO_BIT = 0x80000000
+_KINDS = {int(kind): kind for kind in RequestKind}
+
+
+def _swap(value: int) -> int:
+    """A 64-bit value as this host's memory must hold it to be big-endian there, or back."""
+    return int.from_bytes((value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big"), sys.byteorder)
+
+
+_SWAPPED = {value: _swap(value) for value in (-1,)}

@@ -1,0 +1,140 @@
+"""What every machine has in common: its profile, where it stands, and the standard's own nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from vof.firmware import OpenFirmware
+from vof.memory import ClaimMap
+from vof.ports import Bus, Clock, Console, Cpu, Hypervisor, Memory
+from vof.tree import DeviceTree, Node, child_address_cells, child_size_cells, decode_reg, encode_reg, encode_string
+
+__all__ = ["MACHINES", "Machine", "MachineProfile", "Program", "Site", "furnish_standard_nodes", "publish_available"]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineProfile:
+    """A row of the table of machines.
+
+    Attributes:
+        name: as for `-machine`.
+        description: a few words.
+        qemu: the QEMU program that has it.
+        options: what is added to QEMU's `-machine` unless the user says otherwise.
+        default_memory: bytes of RAM without `-m`.
+        least_memory, most_memory: bytes, the bounds that were tried.
+        console: kernel argument for its console.
+    """
+
+    name: str
+    description: str
+    qemu: str
+    options: tuple[str, ...]
+    default_memory: int
+    least_memory: int
+    most_memory: int
+    console: str
+
+
+MACHINES: dict[str, MachineProfile] = {
+    profile.name: profile
+    for profile in (
+        MachineProfile(
+            name="pseries",
+            description="IBM pSeries, paravirtual (PAPR), as QEMU emulates it",
+            qemu="qemu-system-ppc64",
+            # TCG has none of these and would say so each time
+            options=("cap-cfpc=broken", "cap-sbbc=broken", "cap-ibs=broken", "cap-ccf-assist=off"),
+            default_memory=512 << 20,
+            least_memory=256 << 20,
+            most_memory=16 << 30,
+            console="hvc0",
+        ),
+    )
+}
+"""Every machine, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a machine's firmware stands: its ports, and its own region of guest memory.
+
+    Attributes:
+        memory, cpu, hypervisor, bus, console, clock: the ports.
+        region: start and size of the firmware's own memory, which no client may claim.
+        scratch: a page in it.
+        tree_room: address and size of the room in it for a flattened tree.
+    """
+
+    memory: Memory
+    cpu: Cpu
+    hypervisor: Hypervisor
+    bus: Bus
+    console: Console
+    clock: Clock
+    region: tuple[int, int]
+    scratch: int
+    tree_room: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What was loaded for the client program.
+
+    Attributes:
+        kernel: start and size of the loaded program; (0, 0) if there is none.
+        initrd: start and size of the initial RAM disk; (0, 0) if there is none.
+        arguments: its command line.
+    """
+
+    kernel: tuple[int, int] = (0, 0)
+    initrd: tuple[int, int] = (0, 0)
+    arguments: str = ""
+
+
+class Machine(Protocol):
+    """One machine, for one boot."""
+
+    def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
+        """Make the firmware.
+
+        Args:
+            tree_address: where the engine's flattened tree is.
+            program: what has been loaded.
+            change: makes the user's own changes to a tree that the machine has furnished.
+        """
+        ...
+
+
+def furnish_standard_nodes(tree: DeviceTree, model: str) -> None:
+    """Add the nodes that every Open Firmware has (1275 §3.5), where the tree lacks them."""
+    for path, properties in (
+        ("/aliases", {}),
+        ("/chosen", {}),
+        ("/openprom", {"model": encode_string(model)}),
+        ("/openprom/client-services", {}),
+        ("/options", {"real-mode?": encode_string("true")}),
+        ("/packages", {}),
+    ):
+        if tree.find(path) is None:
+            parent, _, name = path.rpartition("/")
+            tree.add(parent or "/", name, properties)
+
+
+def publish_available(node: Node, claims: ClaimMap) -> None:
+    """Have a memory node's `available` say what the claim map says, whenever it is read (1275 §3.7.6)."""
+    addresses, sizes = (child_address_cells(node.parent), child_size_cells(node.parent)) if node.parent else (2, 1)
+    ranges = decode_reg(node.properties["reg"], addresses, sizes)
+
+    def available() -> bytes:
+        free = []
+        for start, size in ranges:
+            for first, length in claims.free():
+                low, high = max(start, first), min(start + size, first + length)
+                if low < high:
+                    free.append((low, high - low))
+        return encode_reg(free, addresses, sizes)
+
+    node.properties.compute("available", available)

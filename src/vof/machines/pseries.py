@@ -1,0 +1,216 @@
+"""`pseries`: a paravirtual IBM machine as PAPR describes it and QEMU emulates it.
+
+QEMU gives the stub a flattened tree that is complete but for what firmware adds: handles, `stdout`, the boot arguments.
+A hypercall, H_CAS, answers `ibm,client-architecture-support` with a whole new tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from vof.errors import EngineError, GuestFault
+from vof.firmware import Hooks, OpenFirmware
+from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.memory import ClaimMap
+from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
+from vof.ports import Access, BusOp
+from vof.tree import (
+    DeviceTree,
+    FdtError,
+    Node,
+    decode_int,
+    decode_string,
+    encode_int,
+    encode_int64,
+    encode_string,
+    parse_fdt,
+)
+
+__all__ = ["Pseries"]
+
+_H_RTAS = 0xF000
+_H_CAS = 0xF002
+_CAS_HEADER = 4
+_FDT_MAGIC = 0xD00DFEED
+_OWN_NODES = ("/aliases", "/openprom", "/options", "/packages")
+"""The nodes that are the firmware's, not the hypervisor's."""
+_RTAS_SHIM = (
+    0x7C641B78,  # mr   r4,r3       the argument block
+    0x3C600000,  # lis  r3,0
+    0x6063F000,  # ori  r3,r3,H_RTAS
+    0x44000022,  # sc   1
+    0x4E800020,  # blr
+)
+
+
+class Pseries:
+    """The machine, for one boot.
+
+    Args:
+        site: ports and the firmware's region.
+        model: what `/openprom` `model` says.
+    """
+
+    def __init__(self, site: Site, model: str) -> None:
+        self._site = site
+        self._model = model
+        self._change: Callable[[DeviceTree], None] = _no_change
+        self._console = ConsolePackage(site.memory, site.console)
+
+    def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
+        """See `vof.machines.Machine`.
+
+        Raises:
+            EngineError: QEMU's tree can't be used.
+        """
+        site = self._site
+        self._change = change
+        try:
+            tree = parse_fdt(self._flattened(tree_address))
+        except (FdtError, GuestFault) as fault:
+            raise EngineError(f"the tree that QEMU gives can't be used: {fault}") from None
+        self._claims = ClaimMap(site.memory.size)
+        self._claims.reserve(*site.region)
+        for start, size in (program.kernel, program.initrd):
+            if size:
+                self._claims.claim(start, size, 0)
+        self._tree = tree
+        self._furnish(program)
+        firmware = OpenFirmware(
+            tree,
+            site.memory,
+            self._claims,
+            clock=site.clock,
+            cpu=site.cpu,
+            hooks=Hooks(start_cpu=self._start_cpu),
+            scratch=site.scratch,
+        )
+        chosen = self._node("/chosen")
+        console = decode_string(chosen.properties.get("stdout-path", b"/vdevice/vty\0"))
+        try:
+            firmware.use_console(console)
+            chosen.properties["memory"] = encode_int(firmware.open("/memory").ihandle)
+            boot_cpu = next(self._cpus(), None)
+            if boot_cpu is not None:
+                chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
+        except GuestFault as fault:
+            raise EngineError(f"the tree that QEMU gives lacks a device: {fault}") from None
+        return firmware
+
+    def _furnish(self, program: Program) -> None:
+        """Add what QEMU leaves to the firmware."""
+        tree = self._tree
+        furnish_standard_nodes(tree, self._model)
+        chosen = self._node("/chosen")
+        chosen.properties["bootargs"] = encode_string(program.arguments)
+        start, size = program.initrd
+        if size:
+            chosen.properties["linux,initrd-start"] = encode_int64(start)
+            chosen.properties["linux,initrd-end"] = encode_int64(start + size)
+        self._install_methods()
+        self._change(tree)
+
+    def _install_methods(self) -> None:
+        """Make openable what clients open. Again after the tree was replaced: nodes may be new."""
+        tree = self._tree
+        tree.root.methods.update(OPENABLE)
+        tree.root.methods["ibm,client-architecture-support"] = self._architecture_support
+        for node in self._cpus():
+            node.methods.update(OPENABLE)
+        rtas = tree.find("/rtas")
+        if rtas is not None:
+            rtas.methods.update(OPENABLE)
+            rtas.methods["instantiate-rtas"] = self._instantiate_rtas
+        vdevice = tree.find("/vdevice")
+        for node in vdevice.children if vdevice is not None else ():
+            if node.base == "vty":
+                node.methods.update(self._console.methods())
+        memory = tree.find("/memory")
+        if memory is not None:
+            memory.methods.update(OPENABLE)
+            publish_available(memory, self._claims)
+
+    def _architecture_support(self, instance: Instance, stack: Stack) -> None:
+        """( vector -- err? ): PAPR B.6.2.3. The hypervisor answers with a whole new tree.
+
+        Nodes that the client has seen keep their handles, and `/chosen` keeps what it held.
+        """
+        vector = stack.pop()
+        room, size = self._site.tree_room
+        status = self._site.hypervisor.hypercall(_H_CAS, vector, room, size)[0]
+        if status:
+            stack.append(-1)
+            return
+        try:
+            new = parse_fdt(self._flattened(room + _CAS_HEADER))
+        except (FdtError, GuestFault) as fault:
+            raise Throw(ThrowCode.ABORT, f"the hypervisor's tree can't be used: {fault}") from None
+        furnish_standard_nodes(new, self._model)
+        for path in _OWN_NODES:
+            _carry_over(self._node(path), new)
+        chosen = new.find("/chosen")
+        assert chosen is not None
+        for name, value in self._node("/chosen").properties.items():
+            chosen.properties.setdefault(name, value)
+        self._tree.replace_from(new)
+        self._install_methods()
+        self._change(self._tree)
+        stack.append(0)
+
+    def _instantiate_rtas(self, instance: Instance, stack: Stack) -> None:
+        """( base -- entry ): PAPR B.6.2.1. RTAS is one hypercall.
+
+        The guest writes it, so that QEMU sees the code change.
+        """
+        base = stack.pop()
+        words = [Access(BusOp.WRITE, base + 4 * index, 4, word) for index, word in enumerate(_RTAS_SHIM)]
+        self._site.memory.read(base, 4 * len(words))
+        self._site.bus.run(words)
+        stack.append(base)
+
+    def _start_cpu(self, node: Node, entry: int, r3: int) -> None:
+        """Start a held CPU by RTAS `start-cpu` (PAPR 7.3.8)."""
+        if "reg" not in node.properties:
+            raise GuestFault("{} is no CPU", node.path)
+        token = self._node("/rtas").properties.get("start-cpu")
+        if token is None:
+            raise GuestFault("RTAS has no start-cpu")
+        block = self._site.scratch
+        cpu = decode_int(node.properties["reg"])
+        self._site.memory.write_cells(block, (decode_int(token), 3, 1, cpu, entry, r3, 0))
+        self._site.hypervisor.hypercall(_H_RTAS, block)
+        status = self._site.memory.read_cells(block + 24, 1)[0]
+        if status:
+            raise GuestFault("RTAS start-cpu: status {}", status - (1 << 32) if status >> 31 else status)
+
+    def _flattened(self, address: int) -> bytes:
+        magic, size = self._site.memory.read_cells(address, 2)
+        room = self._site.tree_room[1]
+        if magic != _FDT_MAGIC or size > room:
+            raise GuestFault("no flattened tree at {:#x}", address)
+        return self._site.memory.read(address, size)
+
+    def _cpus(self) -> Iterator[Node]:
+        cpus = self._tree.find("/cpus")
+        if cpus is not None:
+            yield from (node for node in cpus.children if "reg" in node.properties)
+
+    def _node(self, path: str) -> Node:
+        node = self._tree.find(path)
+        if node is None:
+            raise GuestFault("no {}", path)
+        return node
+
+
+def _carry_over(node: Node, tree: DeviceTree) -> None:
+    """Have `tree` hold what is at and below `node`, too."""
+    for old in node.walk():
+        new = tree.find(old.path)
+        if new is None:
+            assert old.parent is not None
+            new = tree.add(old.parent.path, old.name)
+        new.properties.update(old.properties)
+
+
+def _no_change(tree: DeviceTree) -> None:
+    pass

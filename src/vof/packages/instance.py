@@ -1,0 +1,94 @@
+"""Instances: what `open` makes of a package, and the one door through which its methods are called.
+
+A method is a function of the instance and of a stack of cells whose last item is the top, in Forth's manner, whether
+it is written in Python or in Forth: `( addr len -- actual )` pops two and pushes one. A node's methods stand in
+`Node.methods`; a node that has an `open` method can be opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+from vof.tree import Node
+
+__all__ = ["Instance", "Method", "Stack", "Throw", "ThrowCode"]
+
+Stack = list[int]
+
+
+class ThrowCode(IntEnum):
+    """Codes of `throw` that Python methods use (ANS Forth, table 9.2)."""
+
+    ABORT = -1
+    STACK_UNDERFLOW = -4
+    INVALID_MEMORY_ADDRESS = -9
+    UNDEFINED_WORD = -13
+    UNSUPPORTED_OPERATION = -21
+
+
+class Throw(Exception):
+    """A Forth `throw` on its way to the nearest `catch`.
+
+    Args:
+        code: the throw code; never 0.
+        reason: for people who read traces.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Instance:
+    """An opened package (1275 §5.3).
+
+    Attributes:
+        ihandle: its handle, 1 … 0x7fffffff.
+        node: the package.
+        parent: the instance of the parent package, or None.
+        unit: its unit address; a node without one of its own takes it from the path.
+        arguments: what followed `:` in the component that was opened.
+        state: what the package's methods keep for this instance.
+    """
+
+    __slots__ = ("arguments", "ihandle", "node", "parent", "state", "unit")
+
+    def __init__(self, ihandle: int, node: Node, parent: Instance | None, unit: str = "", arguments: str = "") -> None:
+        self.ihandle = ihandle
+        self.node = node
+        self.parent = parent
+        self.unit = unit
+        self.arguments = arguments
+        self.state: dict[str, Any] = {}
+
+    @property
+    def path(self) -> str:
+        """The instance's path with its arguments, as `instance-to-path` gives it."""
+        components = []
+        instance: Instance | None = self
+        while instance is not None and instance.node.parent is not None:
+            unit = f"@{instance.unit}" if instance.unit else ""
+            arguments = f":{instance.arguments}" if instance.arguments else ""
+            components.append(f"/{instance.node.base}{unit}{arguments}")
+            instance = instance.parent
+        return "".join(reversed(components)) or "/"
+
+    def call(self, method: str, stack: Stack) -> None:
+        """Call a method of this instance's package, which takes its arguments off `stack` and leaves its results.
+
+        Raises:
+            Throw: the package has no such method, its arguments are too few, or it threw.
+        """
+        function: Method | None = self.node.methods.get(method)
+        if function is None:
+            raise Throw(ThrowCode.UNSUPPORTED_OPERATION, f'no method "{method}" in {self.node.path}')
+        try:
+            function(self, stack)
+        except IndexError:
+            raise Throw(ThrowCode.STACK_UNDERFLOW, f'too few arguments for "{method}"') from None
+
+
+Method = Callable[[Instance, Stack], None]

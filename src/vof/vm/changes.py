@@ -1,0 +1,75 @@
+"""The user's own changes to a device tree: `--dtb FILE` and `--set /path:property=value`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from vof.errors import UsageError
+from vof.tree import DeviceTree, encode_cells, encode_string, parse_fdt
+
+__all__ = ["TreeChanges"]
+
+_SET = re.compile(r"(/[^:=]*):([^=]+)(?:=(.*))?", re.DOTALL)
+
+
+class TreeChanges:
+    """Changes that can be made to one tree after the other, since a machine may replace its tree.
+
+    Args:
+        dtb: the path of a flattened tree that is laid over the machine's; "" for none.
+        sets: `/path:property=value`. A value in `<…>` is cells, in `[…]` bytes, anything else a string; without `=` the
+            property is empty.
+
+    Raises:
+        UsageError: the file can't be read or is no flattened tree, or a change is malformed.
+    """
+
+    def __init__(self, dtb: str, sets: Sequence[str]) -> None:
+        self._over: DeviceTree | None = None
+        if dtb:
+            try:
+                self._over = parse_fdt(Path(dtb).read_bytes())
+            except OSError as error:
+                raise UsageError(f"{dtb}: {error.strerror}") from None
+            except UsageError as error:
+                raise UsageError(f"{dtb} is no usable flattened tree: {error}") from None
+        self._sets = [_parse(text) for text in sets]
+
+    def apply(self, tree: DeviceTree) -> None:
+        """Make the changes.
+
+        Raises:
+            UsageError: a node to change isn't there.
+        """
+        if self._over is not None:
+            for theirs in self._over.walk():
+                mine = tree.find(theirs.path)
+                if mine is None:
+                    assert theirs.parent is not None
+                    mine = tree.add(theirs.parent.path, theirs.name)
+                for name, value in theirs.properties.items():
+                    if not mine.properties.is_computed(name):
+                        mine.properties[name] = value
+        for path, name, value in self._sets:
+            if tree.find(path) is None:
+                raise UsageError(f"--set {path}:{name}: the tree has no {path}; `vof tree -machine …` shows it")
+            tree.set(path, name, value)
+
+
+def _parse(text: str) -> tuple[str, str, bytes]:
+    found = _SET.fullmatch(text)
+    if not found:
+        raise UsageError(f'--set {text}: write /path:property=value, as in "/chosen:bootargs=quiet"')
+    path, name, value = found.groups()
+    if value is None:
+        return path, name, b""
+    try:
+        if value.startswith("<") and value.endswith(">"):
+            return path, name, encode_cells(*(int(cell, 0) for cell in value[1:-1].split()))
+        if value.startswith("[") and value.endswith("]"):
+            return path, name, bytes.fromhex(value[1:-1])
+        return path, name, encode_string(value)
+    except ValueError as error:
+        raise UsageError(f"--set {text}: {error}") from None

@@ -1,0 +1,388 @@
+"""`VM`: one virtual machine, and the one run loop.
+
+The loop runs in the caller's thread, and only while a method of the VM that says so is waiting: between two calls the
+guest computes on, but its client calls wait. So a script needs no locks, and a test can't miss what happens.
+"""
+
+from __future__ import annotations
+
+import re
+import selectors
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
+from vof.engines.qemu import QemuEngine, Request
+from vof.engines.qemu.guardian import Guardian
+from vof.errors import EngineError, VofError
+from vof.events import ConsoleOutput, Event, Listener, Phase
+from vof.firmware import Enter, Exit, Jump, OpenFirmware, Reset, Return
+from vof.machines import Pseries, Site
+from vof.tree import DeviceTree
+from vof.vm.changes import TreeChanges
+from vof.vm.config import Config
+from vof.vm.images import Images
+
+__all__ = ["VM", "EndReason", "Ending", "ExpectTimeout"]
+
+_VERSION = "0.1.0"
+_LOOK_EVERY = 0x100
+"""Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
+_HEARD_LIMIT = 1 << 20
+"""Bytes of console output kept for `expect`."""
+_MONITOR_AFTER = 0.2
+"""Seconds of idling before the monitor is connected, where the client program never takes the machine over."""
+
+
+class EndReason(StrEnum):
+    """Why a machine ended."""
+
+    POWER_OFF = "power-off"
+    EXIT = "exit"
+    PANIC = "panic"
+    QUIT = "quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a machine ended.
+
+    Attributes:
+        reason: why.
+        message: in words.
+    """
+
+    reason: EndReason
+    message: str
+
+    @property
+    def status(self) -> int:
+        """An exit status for it: 0 for a power-off and for the user's own wish, else not."""
+        return {EndReason.POWER_OFF: 0, EndReason.QUIT: 0, EndReason.EXIT: 3, EndReason.PANIC: 4}[self.reason]
+
+
+class ExpectTimeout(VofError):
+    """What was expected on the console did not come. The message holds the last that did."""
+
+
+class VM:
+    """A virtual machine with `vof` as its firmware.
+
+        with VM(Config(kernel="vmlinux", initrd="initrd.gz", append="console=hvc0")) as vm:
+            vm.expect("~ #", timeout=120)
+            vm.send("poweroff -f\\n")
+            print(vm.wait())
+
+    Args:
+        config: the options; keyword arguments make one.
+        user: the user's end of the console; nobody by default, for scripts.
+        options: the fields of `Config`, where none is given.
+
+    Attributes:
+        console: the machine's console.
+        firmware: the firmware of the present boot; None before the stub's hello.
+        ending: how the machine ended; None while it runs.
+        boots: how often the firmware was started.
+
+    Raises:
+        UsageError: an option or a file can't be used.
+        EngineError: QEMU or its memory can't be had.
+    """
+
+    def __init__(self, config: Config | None = None, *, user: UserEnd | None = None, **options: Any) -> None:
+        self.config = config or Config(**options)
+        self.firmware: OpenFirmware | None = None
+        self.ending: Ending | None = None
+        self.boots = 0
+        self._listeners: list[Listener] = []
+        self._started = time.monotonic()
+        self._heard = bytearray()
+        self._calls = 0
+        self._done: Callable[[], bool] = _never
+        self._deadline = 0.0
+        self._idled = 0.0
+        self._clock = HostClock()
+        self._changes = TreeChanges(self.config.dtb, self.config.sets)
+        self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
+        self._closers: list[Callable[[], None]] = [self.images.close]
+        try:
+            self.engine = QemuEngine(self.config.qemu_options())
+            self._closers.append(self.engine.close)
+            self.command = self.engine.prepare()
+            self._selector = selectors.PollSelector()
+            self._closers.append(self._selector.close)
+            self.console = HostConsole(user or NoEnd(), self.engine.console, self._hear)
+        except BaseException:
+            self.close()
+            raise
+
+    # Life
+
+    def start(self, guardian: Guardian | None = None) -> None:
+        """Start the machine; the firmware runs when one of the waiting methods is called.
+
+        Args:
+            guardian: who cleans up should this process die; one is made where none is given.
+        """
+        if guardian is None:
+            guardian = Guardian()
+            self._closers.insert(0, guardian.close)
+        self.engine.answer = self._answer
+        self.engine.idle = self._idle
+        self.engine.start(guardian)
+        self._tell_phase("engine started", f"process {self.engine.pid}")
+        self.console.register(self._selector)
+        self._tell_phase("client program loaded", self.images.load(self.engine.ram, self.engine.layout.page))
+
+    def close(self) -> None:
+        """End the machine, whatever it does, and let go of everything."""
+        while self._closers:
+            self._closers.pop()()
+
+    def quit(self) -> None:
+        """End the machine at the next opportunity, as the user wishes."""
+        self._end(EndReason.QUIT, "ended by the user")
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # For scripts
+
+    @property
+    def tree(self) -> DeviceTree:
+        """The device tree of the present boot.
+
+        Raises:
+            EngineError: the firmware has not started yet; `run_to_client` lets it.
+        """
+        if self.firmware is None:
+            raise EngineError("the firmware has not started yet")
+        return self.firmware.tree
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with every event from now on."""
+        self._listeners.append(listener)
+        if self.firmware is not None:
+            self.firmware.listeners.append(listener)
+
+    def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Run the machine until `done` says so, it ends, or so many seconds have passed; whether `done` said so.
+
+        `done` is asked whenever something happened on the console, and some hundred times a second.
+        """
+        self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        self._done = done
+        try:
+            self._loop()
+        finally:
+            self._done = _never
+        return done()
+
+    def run_to_client(self, timeout: float | None = 60) -> None:
+        """Run until the firmware has started the client program.
+
+        Raises:
+            EngineError: it didn't within `timeout` seconds.
+        """
+        before = self.boots
+        if before == 0 and not self.run_until(lambda: self.boots > before, timeout):
+            raise EngineError("the stub in the guest did not say hello", command=self.command)
+
+    def expect(self, what: str | bytes | re.Pattern[bytes], timeout: float = 60) -> bytes:
+        """Run until `what` appears on the console.
+
+        Args:
+            what: text, or a pattern of bytes.
+            timeout: seconds.
+
+        Returns:
+            Everything on the console up to its end; the next `expect` looks behind it.
+
+        Raises:
+            ExpectTimeout: it did not come in time, or the machine ended before.
+        """
+        pattern = what if isinstance(what, re.Pattern) else re.compile(re.escape(_bytes(what)))
+        self.run_until(lambda: pattern.search(self._heard) is not None, timeout)
+        found = pattern.search(self._heard)
+        if found is None:
+            why = (
+                f"within {timeout:g} s" if self.ending is None else f"before the machine ended ({self.ending.message})"
+            )
+            last = bytes(self._heard[-400:]).decode(errors="replace")
+            raise ExpectTimeout(f"{pattern.pattern!r} did not appear {why}; the last output was: {last!r}")
+        end = found.end()
+        heard = bytes(self._heard[:end])
+        del self._heard[:end]
+        return heard
+
+    def send(self, text: str | bytes) -> None:
+        """Type at the console."""
+        self.console.type(_bytes(text))
+
+    def wait(self, timeout: float | None = None) -> Ending | None:
+        """Run until the machine ends; how it did, or None if so many seconds passed before."""
+        self.run_until(_never, timeout)
+        return self.ending
+
+    def reset(self) -> None:
+        """Reset the machine, as its reset button would."""
+        self.engine.reset()
+
+    # The run loop
+
+    def _loop(self) -> None:
+        engine = self.engine
+        while self.ending is None and not self._done():
+            request = engine.wait()
+            if request is Request.CALL:
+                self._serve(engine.call_address)
+            elif request is Request.HELLO:
+                self._boot()
+            elif self._is_over():
+                return
+
+    def _is_over(self) -> bool:
+        return self.ending is not None or time.monotonic() >= self._deadline
+
+    def _serve(self, address: int) -> None:
+        assert self.firmware is not None
+        outcome = self.firmware.call(address)
+        if type(outcome) is Return:
+            self.engine.give_back(outcome.r3)
+            if self.firmware.quiesced and not self.console.handed_over:
+                self._hand_over()
+        elif type(outcome) is Jump:
+            self.engine.jump(outcome.entry, r3=outcome.r3, r4=outcome.r4, r6=outcome.r6, r7=outcome.r7)
+        elif type(outcome) is Reset:
+            self._tell_phase("reset", outcome.command)
+            self.engine.reset()
+        elif type(outcome) is Enter:
+            self.console.write(
+                b"\r\n[vof: the client program asked for the ok prompt; there is none yet, it goes on]\r\n"
+            )
+            self.engine.give_back(0)
+        elif type(outcome) is Exit:
+            self._end(EndReason.EXIT, "the client program called exit")
+        self._calls += 1
+        if not self._calls % _LOOK_EVERY:
+            self._idle(0)
+
+    def _answer(self, address: int) -> Any:
+        assert self.firmware is not None
+        return self.firmware.call(address)
+
+    def _boot(self) -> None:
+        """The stub said hello: make a firmware, and start the client program."""
+        engine = self.engine
+        again = self.boots > 0
+        self._tell_phase("firmware started again" if again else "firmware started")
+        if again:
+            self.console.take_back()
+            for start, size in self.images.ranges:
+                engine.clear(start, size)
+            self.images.load(engine.ram, engine.layout.page)
+        layout = engine.layout
+        site = Site(
+            memory=engine.memory,
+            cpu=engine,
+            hypervisor=engine,
+            bus=engine,
+            console=self.console,
+            clock=self._clock,
+            region=(layout.page, layout.end - layout.page),
+            scratch=layout.scratch,
+            tree_room=layout.tree,
+        )
+        machine = Pseries(site, f"vof,{_VERSION}")
+        program = self.images.program
+        self.firmware = machine.power_on(engine.last_hello, program, self._changes.apply)
+        self.firmware.listeners += self._listeners
+        self.boots += 1
+        if self.images.kernel is None:
+            return
+        start, size = program.initrd
+        self._tell_phase("client program started", f"at {self.images.entry:#x}")
+        engine.jump(self.images.entry, r3=start, r4=size, bits=self.images.bits)
+
+    def _hand_over(self) -> None:
+        """The client program has taken the machine over."""
+        self.engine.leave()
+        self.console.hand_over()
+        self._tell_phase("client program has the machine", f"after {self._calls} calls")
+        self.engine.monitor.connect()
+        self._watch_monitor()
+
+    def _idle(self, seconds: float) -> bool:
+        """Wait, tend to the console and to QEMU; whether the run loop shall stop waiting."""
+        for key, _ in self._selector.select(seconds):
+            key.data()
+        self.console.flush()
+        self._idled += seconds
+        monitor = self.engine.monitor
+        if not monitor.connected and self._idled > _MONITOR_AFTER and self.engine.ended is None:
+            monitor.connect()
+            self._watch_monitor()
+        if self.engine.ended is not None:
+            self._engine_ended()
+        return self._done() or self._is_over()
+
+    def _watch_monitor(self) -> None:
+        self._selector.register(self.engine.monitor, selectors.EVENT_READ, self._take_events)
+
+    def _take_events(self) -> None:
+        for event in self.engine.monitor.events():
+            if event.get("event") == "GUEST_PANICKED":
+                self._end(EndReason.PANIC, "the guest panicked")
+
+    def _engine_ended(self) -> None:
+        """QEMU is gone: by the guest's power-off, or by accident."""
+        while self.console.take_output():
+            pass
+        if self.ending is not None:
+            return
+        if self.engine.ended == 0 and "terminating on signal" not in self.engine.last_words():
+            self._end(EndReason.POWER_OFF, "the guest powered off")
+        else:
+            raise self.engine.death()
+
+    def _end(self, reason: EndReason, message: str) -> None:
+        if self.ending is None:
+            self.ending = Ending(reason, message)
+            self._tell_phase("ended", message)
+
+    # Events
+
+    def _hear(self, event: Event) -> None:
+        if type(event) is ConsoleOutput:
+            self._heard += event.data
+            del self._heard[:-_HEARD_LIMIT]
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+    def _tell_phase(self, name: str, detail: str = "") -> None:
+        self._tell(Phase(name, time.monotonic() - self._started, detail))
+
+
+def _never() -> bool:
+    return False
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
