@@ -7,8 +7,8 @@ the tests. A row is made by the decorator `service` on the function that does th
     def getprop(firmware, phandle, name, buf, buflen): ...
 
 The function gets the firmware and one unsigned cell per declared argument. It returns the value of the result cell,
-None where there is none, a tuple for a variadic service, or an `Outcome` where the call does not simply return. It fails by
-raising a `GuestFault`; then the result cells hold the row's failure value.
+None where there is none, a tuple for a variadic service, or an `Outcome` where the call does not simply return. It
+fails by raising a `GuestFault`; then the result cells hold the row's failure value.
 """
 
 from __future__ import annotations

@@ -323,7 +323,6 @@ class VM:
         self.engine.leave()
         self.console.hand_over()
         self._tell_phase("client program has the machine", f"after {self._calls} calls")
-        self.engine.monitor.connect()
         self._watch_monitor()
 
     def _idle(self, seconds: float) -> bool:
@@ -332,15 +331,17 @@ class VM:
             key.data()
         self.console.flush()
         self._idled += seconds
-        monitor = self.engine.monitor
-        if not monitor.connected and self._idled > _MONITOR_AFTER and self.engine.ended is None:
-            monitor.connect()
+        if self._idled > _MONITOR_AFTER and self.engine.ended is None:
             self._watch_monitor()
         if self.engine.ended is not None:
             self._engine_ended()
         return self._done() or self._is_over()
 
     def _watch_monitor(self) -> None:
+        """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""
+        if self.engine.monitor.connected:
+            return
+        self.engine.monitor.connect()
         self._selector.register(self.engine.monitor, selectors.EVENT_READ, self._take_events)
 
     def _take_events(self) -> None:

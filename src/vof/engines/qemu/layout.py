@@ -1,8 +1,8 @@
 """Where the firmware's own region lies in guest memory.
 
 It lies just under QEMU's flattened tree, which QEMU puts two MiB below the end of the first memory range, or below
-2 GiB if that is lower: as high as a client program in 32-bit real mode can reach, and clear of every address that one is
-linked to (facts: BootX up to 0x1e00000, yaboot's heap below 0x10000000, Linux's own choices below 0x30000000).
+2 GiB if that is lower: as high as a client program in 32-bit real mode can reach, and clear of every address that one
+is linked to (BootX up to 0x1e00000, yaboot's heap below 0x10000000, Linux's own choices below 0x30000000).
 
     start + 0x00000   the mailbox page: stub, mailbox, frames
     start + 0x01000   its second page: device accesses in batches
