@@ -50,13 +50,9 @@ class GuestFault(VofError):
     that asks for a property which isn't there costs no string.
     """
 
-    def __init__(self, message: str, *details: object) -> None:
-        super().__init__(message, *details)
-        self.message = message
-        self.details = details
-
     def __str__(self) -> str:
-        return self.message.format(*self.details)
+        message, *details = self.args
+        return str(message).format(*details)
 
 
 class MemoryFault(GuestFault):

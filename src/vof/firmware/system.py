@@ -112,18 +112,30 @@ class OpenFirmware:
         """
         memory = self.memory
         try:
-            name_address, argument_count, result_count = memory.read_cells(address, 3)
-            if argument_count > CELLS_LIMIT or result_count > CELLS_LIMIT:
-                raise MemoryFault("{} argument and {} result cells", argument_count, result_count)
-            arguments = memory.read_cells(address + 12, argument_count)
-        except GuestFault as fault:
-            return self._misunderstood("", (), fault)
+            # Nearly every block has at most five arguments: one read is cheaper than two.
+            cells = memory.read_cells(address, 8)
+            argument_count = cells[1]
+            arguments = cells[3 : 3 + argument_count]
+            if argument_count > 5:
+                raise MemoryFault("a long block")
+        except GuestFault:
+            try:
+                cells = memory.read_cells(address, 3)
+                argument_count = cells[1]
+                if argument_count > CELLS_LIMIT:
+                    raise MemoryFault("{} argument cells", argument_count) from None
+                arguments = memory.read_cells(address + 12, argument_count)
+            except GuestFault as fault:
+                return self._misunderstood("", (), fault)
+        result_count = cells[2]
         results_address = address + 12 + 4 * argument_count
         try:
-            row = SERVICES[memory.read_string(name_address, NAME_LIMIT)]
+            row = SERVICES[memory.read_string(cells[0], NAME_LIMIT)]
+            if result_count > CELLS_LIMIT:
+                raise MemoryFault("{} result cells", result_count)
         except (GuestFault, KeyError) as fault:
-            return self._misunderstood(self._name(name_address), arguments, fault, results_address, result_count)
-        wanted = len(row.arguments)
+            return self._misunderstood(self._name(cells[0]), arguments, fault, results_address, result_count)
+        wanted = row.argument_count
         if argument_count != wanted and (argument_count < wanted or not row.variadic):
             miscount = MemoryFault("{} argument cells where {} takes {}", argument_count, row.name, wanted)
             return self._misunderstood(row.name, arguments, miscount, results_address, result_count, row.failure)

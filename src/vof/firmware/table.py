@@ -60,6 +60,7 @@ class Service:
         clause: where it is laid down.
         variadic: further argument and result cells may follow (`call-method`, `interpret`); the function gets the cells
             after the declared ones as one tuple and the number of result cells wanted.
+        argument_count: how many argument cells are declared.
         summary: what it does, from the function's docstring.
         function: what does the work.
     """
@@ -70,6 +71,7 @@ class Service:
     failure: int | None
     clause: str
     variadic: bool
+    argument_count: int
     summary: str
     function: Callable[..., Any]
 
@@ -94,7 +96,8 @@ def service(
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = (function.__doc__ or "").split("\n\n")[0].replace("\n    ", " ")
-        SERVICES[name] = Service(name, _cells(arguments), _cells(results), failure, clause, variadic, summary, function)
+        cells = _cells(arguments)
+        SERVICES[name] = Service(name, cells, _cells(results), failure, clause, variadic, len(cells), summary, function)
         return function
 
     return declare
