@@ -159,7 +159,7 @@ call_function:
         std     3, REQUEST_ARGS(12)
         b       done
 
-# order: entry, MSR, r1, r3 … r9. The start of a program: nothing of an earlier one is owed anything.
+# order: entry, MSR, r1 … r9. The start of a program: nothing of an earlier one is owed anything.
 jump:   li      0, 0
         stw     0, DEPTH(12)
         ld      0, ORDER_ARGS(12)
@@ -167,14 +167,14 @@ jump:   li      0, 0
         ld      0, ORDER_ARGS + 0x08(12)
         mtsrr1  0
         ld      1, ORDER_ARGS + 0x10(12)
-        ld      3, ORDER_ARGS + 0x18(12)
-        ld      4, ORDER_ARGS + 0x20(12)
-        ld      5, ORDER_ARGS + 0x28(12)
-        ld      6, ORDER_ARGS + 0x30(12)
-        ld      7, ORDER_ARGS + 0x38(12)
-        ld      8, ORDER_ARGS + 0x40(12)
-        ld      9, ORDER_ARGS + 0x48(12)
-        li      2, 0
+        ld      2, ORDER_ARGS + 0x18(12)
+        ld      3, ORDER_ARGS + 0x20(12)
+        ld      4, ORDER_ARGS + 0x28(12)
+        ld      5, ORDER_ARGS + 0x30(12)
+        ld      6, ORDER_ARGS + 0x38(12)
+        ld      7, ORDER_ARGS + 0x40(12)
+        ld      8, ORDER_ARGS + 0x48(12)
+        ld      9, ORDER_ARGS + 0x50(12)
         li      13, 0
         isync
         rfid

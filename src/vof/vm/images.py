@@ -35,21 +35,16 @@ class Images:
             raise UsageError("-initrd without -kernel: nothing would use it")
         self.arguments = arguments
         self.kernel = _open("-kernel", kernel)
+        self._kernel_path = kernel
         self._initrd = _open("-initrd", initrd)
         self._placement: Placement | None = None
         self._initrd_range = (0, 0)
 
     @property
-    def entry(self) -> int:
-        """The program's first instruction."""
+    def placement(self) -> Placement:
+        """Where the kernel is."""
         assert self._placement is not None
-        return self._placement.entry
-
-    @property
-    def bits(self) -> int:
-        """32 or 64."""
-        assert self._placement is not None
-        return self._placement.program.bits
+        return self._placement
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -82,10 +77,14 @@ class Images:
         """
         if self.kernel is None:
             return "none"
+        first = self._placement is None
         if self._placement is None:
-            self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT, limit=limit)
+            try:
+                self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT, limit=limit)
+            except UsageError as error:
+                raise UsageError(f"-kernel {self._kernel_path}: {error}") from None
         with memoryview(ram) as view:
-            load(self._placement, self.kernel, view)
+            load(self._placement, self.kernel, view, fresh=first)
             words = f"{(self._placement.end - self._placement.start) >> 10} KiB at {self._placement.start:#x}"
             if self._initrd is not None:
                 size = os.fstat(self._initrd.fileno()).st_size

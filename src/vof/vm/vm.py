@@ -315,8 +315,9 @@ class VM:
         if self.images.kernel is None:
             return
         start, size = program.initrd
-        self._tell_phase("client program started", f"at {self.images.entry:#x}")
-        engine.jump(self.images.entry, r3=start, r4=size, bits=self.images.bits)
+        placement = self.images.placement
+        self._tell_phase("client program started", f"at {placement.entry:#x}")
+        engine.jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
 
     def _hand_over(self) -> None:
         """The client program has taken the machine over."""

@@ -183,17 +183,20 @@ class QemuEngine:
         """Return from the client call with this in r3."""
         self._mailbox.give_back(r3)
 
-    def jump(self, entry: int, *, r3: int = 0, r4: int = 0, r6: int = 0, r7: int = 0, bits: int = 32) -> None:
+    def jump(
+        self, entry: int, *, toc: int = 0, r3: int = 0, r4: int = 0, r6: int = 0, r7: int = 0, bits: int = 32
+    ) -> None:
         """Start a client program with the client interface's entry in r5, on the firmware's stack.
 
         Args:
             entry: its first instruction.
+            toc: r2.
             r3, r4, r6, r7: registers.
             bits: 32, or 64 for a program of 64-bit code.
         """
         msr = _MSR_MACHINE_CHECK_FP_RI | (_MSR_64BIT if bits == 64 else 0)
         layout = self.layout
-        self._mailbox.order(OrderKind.JUMP, (entry, msr, layout.stack, r3, r4, layout.client_entry, r6, r7, 0, 0))
+        self._mailbox.order(OrderKind.JUMP, (entry, msr, layout.stack, toc, r3, r4, layout.client_entry, r6, r7, 0, 0))
 
     def clear(self, address: int, size: int) -> None:
         """Zero memory by the guest's own stores: QEMU forgets what it translated from there.
