@@ -6,9 +6,8 @@ header and the program headers are read: sections may be damaged or missing, as 
 
 from __future__ import annotations
 
-import os
 import struct
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -52,7 +51,7 @@ def read_elf(file: ProgramFile) -> Program:
 
 
 def _read_program(file: ProgramFile) -> Program:
-    size = file.seek(0, os.SEEK_END)
+    size = file.seek(0, SEEK_END)
     start = _read(file, 0, _HEADER_SIZE[64])
     if not start.startswith(_MAGIC):
         raise UsageError(describe(start))

@@ -28,7 +28,7 @@ class ChrpNote:
     """The firmware's configuration that the program wants (CHRP binding to 1275 §10.4.1).
 
     Attributes:
-        real_mode: whether it runs with translation off; None if it doesn't say.
+        real_mode: whether it runs with translation off: here all ones is a yes; None if the note has no word for it.
         real_base, real_size, virtual_base, virtual_size: where it wants the firmware to be, in bytes; None for
             anywhere.
         load_base: where it wants to be loaded; None for anywhere.
@@ -78,8 +78,8 @@ def decode_notes(data: bytes, endian: Endian) -> tuple[ChrpNote | None, RpaNote 
     rpa: RpaNote | None = None
     for kind, words in _known_notes(data, endian):
         given = [None if word == _UNSPECIFIED else word for word in words]
-        if kind == _CHRP and given:
-            chrp = ChrpNote(None if given[0] is None else bool(given[0]), *given[1:])
+        if kind == _CHRP and words:
+            chrp = ChrpNote(bool(words[0]), *given[1:])
         elif kind == _RPA:
             rpa = RpaNote(*given)
     return chrp, rpa

@@ -103,7 +103,7 @@ def place(
         )
     for start, size in reserved:
         for one in segments:
-            if one.address < start + size and start < one.address + one.memory_size:
+            if size and one.address < start + size and start < one.address + one.memory_size:
                 raise UsageError(
                     f"the program would be at {one.address:#x} … {one.address + one.memory_size:#x}, and "
                     f"{start:#x} … {start + size:#x} is the firmware's: link it elsewhere, such as to 0x400000"
