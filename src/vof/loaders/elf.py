@@ -7,7 +7,7 @@ header and the program headers are read: sections may be damaged or missing, as 
 from __future__ import annotations
 
 import struct
-from io import SEEK_END, BytesIO
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from vof.loaders.program import Bits, Endian, Program, ProgramFile, Segment, Seg
 
 __all__ = ["read_elf"]
 
+_SEEK_END = 2
 _MAGIC = b"\x7fELF"
 _BITS: dict[bytes, Bits] = {b"\1": 32, b"\2": 64}
 _ENDIAN: dict[bytes, Endian] = {b"\1": "little", b"\2": "big"}
@@ -51,7 +52,7 @@ def read_elf(file: ProgramFile) -> Program:
 
 
 def _read_program(file: ProgramFile) -> Program:
-    size = file.seek(0, SEEK_END)
+    size = file.seek(0, _SEEK_END)
     start = _read(file, 0, _HEADER_SIZE[64])
     if not start.startswith(_MAGIC):
         raise UsageError(describe(start))
