@@ -32,6 +32,7 @@ FLOORS = {
     "vof.memory": 1,
     "vof.errors": 0,
     "vof.events": 0,
+    "vof.outcomes": 0,
     "vof.ports": 0,
 }
 ROOF = {"vof", "vof.__main__"}  # above all floors: the public names and `python -m vof`

@@ -1,8 +1,8 @@
 """The firmware: Open Firmware's client interface over ports, with no I/O of its own."""
 
-from vof.firmware.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
 from vof.firmware.system import Hooks, OpenFirmware
 from vof.firmware.table import SERVICES, Argument, Kind, Service
+from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
 
 __all__ = [
     "SERVICES",

@@ -13,14 +13,15 @@ writes the result cells. What goes wrong is told apart by whose business it is:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vof.errors import GuestFault, MemoryFault, PortError
 from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
-from vof.firmware.outcomes import DONE, MALFORMED, Departed, Outcome
 from vof.firmware.table import SERVICES
 from vof.memory import ClaimMap
+from vof.outcomes import DONE, MALFORMED, Departed, Outcome
 from vof.packages import Instance, Throw
 from vof.ports import Clock, Cpu, Memory
 from vof.tree import DeviceTree, Node, encode_int
@@ -35,9 +36,9 @@ NESTING_LIMIT = 16
 INSTANCES_LIMIT = 0x4000
 """Instances open at a time. FreeBSD's loader closes none."""
 PROPERTIES_LIMIT = 16 << 20
-"""Bytes of properties that a client may set in all, names and some book-keeping counted."""
+"""Bytes that a client's properties may take beyond those that they replace, names and some book-keeping counted."""
 PROPERTY_OVERHEAD = 256
-FIRST_IHANDLE = 0x40000000
+FIRST_IHANDLE, LAST_IHANDLE = 0x40000000, 0x7FFFFFFF
 """Far from the phandles, so that a client which mixes them up is told."""
 SCRATCH_SLOT = 0x100
 CALLBACK_CELLS = 12
@@ -112,33 +113,23 @@ class OpenFirmware:
         """
         memory = self.memory
         try:
-            # Nearly every block has at most five arguments: one read is cheaper than two.
-            cells = memory.read_cells(address, 8)
-            argument_count = cells[1]
-            arguments = cells[3 : 3 + argument_count]
-            if argument_count > 5:
-                raise MemoryFault("a long block")
-        except GuestFault:
             try:
+                # Nearly every block has at most five cells behind its head: one read is cheaper than two.
+                cells = memory.read_cells(address, 8)
+            except MemoryFault:
                 cells = memory.read_cells(address, 3)
-                argument_count = cells[1]
-                if argument_count > CELLS_LIMIT:
-                    raise MemoryFault("{} argument cells", argument_count) from None
-                arguments = memory.read_cells(address + 12, argument_count)
-            except GuestFault as fault:
-                return self._misunderstood("", (), fault)
-        result_count = cells[2]
-        results_address = address + 12 + 4 * argument_count
-        try:
+            argument_count = cells[1]
+            result_count = cells[2]
+            if argument_count + result_count > len(cells) - 3:
+                arguments = self._long_block(address, argument_count, result_count)
+            else:
+                arguments = cells[3 : 3 + argument_count]
             row = SERVICES[memory.read_string(cells[0], NAME_LIMIT)]
-            if result_count > CELLS_LIMIT:
-                raise MemoryFault("{} result cells", result_count)
+            wanted = row.argument_count
+            if argument_count != wanted and (argument_count < wanted or not row.variadic):
+                raise MemoryFault("{} argument cells where {} takes {}", argument_count, row.name, wanted)
         except (GuestFault, KeyError) as fault:
-            return self._misunderstood(self._name(cells[0]), arguments, fault, results_address, result_count)
-        wanted = row.argument_count
-        if argument_count != wanted and (argument_count < wanted or not row.variadic):
-            miscount = MemoryFault("{} argument cells where {} takes {}", argument_count, row.name, wanted)
-            return self._misunderstood(row.name, arguments, miscount, results_address, result_count, row.failure)
+            return self._misunderstood(address, fault)
 
         outcome: Outcome = DONE
         why: Exception | None = None
@@ -156,6 +147,7 @@ class OpenFirmware:
             why, value = fault, row.failure
         except Departed as departed:
             outcome, value = departed.outcome, None
+            result_count = 0  # whose block this was is gone
         finally:
             self.depth -= 1
 
@@ -164,14 +156,13 @@ class OpenFirmware:
             results = (value,)
         elif type(value) is tuple:
             results = value
+        elif isinstance(value, int):
+            results = (int(value),)  # a Python method's True
         elif value is not None:
             outcome = value
         if result_count:
             filled = results if len(results) == result_count else (*results, *_ZEROS)[:result_count]
-            try:
-                memory.write_cells(results_address, filled)
-            except GuestFault as fault:
-                outcome, why = MALFORMED, fault
+            memory.write_cells(address + 12 + 4 * argument_count, filled)
         if self.listeners:
             self._tell_return(row.name, arguments, results, outcome, why)
         return outcome
@@ -202,20 +193,23 @@ class OpenFirmware:
             raise GuestFault("{} instances are open", len(self.instances))
         if "open" not in steps[-1].node.methods:
             raise GuestFault('no method "open" in {}', steps[-1].node.path)
+        if self._next_ihandle + len(steps) > LAST_IHANDLE:
+            raise GuestFault("all ihandles were given out")
         chain: list[Instance] = []
-        for step in steps:
-            instance = Instance(self._next_ihandle, step.node, chain[-1] if chain else None, step.unit, step.arguments)
-            self._next_ihandle += 1
-            try:
-                opened = self._call_open(instance)
-            except Throw as thrown:
+        try:
+            for step in steps:
+                parent = chain[-1] if chain else None
+                instance = Instance(self._next_ihandle, step.node, parent, step.unit, step.arguments)
+                self._next_ihandle += 1
+                if not self._call_open(instance):
+                    raise GuestFault("{} could not be opened", step.node.path)
+                self.instances[instance.ihandle] = instance
+                chain.append(instance)
+        except BaseException:
+            # Whatever went wrong, even a nested call that does not return: what is open by now has no owner.
+            with suppress(GuestFault, PortError):
                 self._close_chain(chain)
-                raise GuestFault("open of {} threw {}: {}", step.node.path, thrown.code, thrown.reason) from None
-            if not opened:
-                self._close_chain(chain)
-                raise GuestFault("{} could not be opened", step.node.path)
-            self.instances[instance.ihandle] = instance
-            chain.append(instance)
+            raise
         return chain[-1]
 
     def close(self, instance: Instance) -> None:
@@ -237,7 +231,8 @@ class OpenFirmware:
             raise GuestFault('"{}" in {} is the firmware\'s to say', name, node.path)
         if self.hooks.may_set is not None and not self.hooks.may_set(node, name, value):
             raise GuestFault('"{}" in {} may not be set', name, node.path)
-        cost = PROPERTY_OVERHEAD + len(name) + len(value)
+        before = node.properties.get(name)
+        cost = len(value) + (PROPERTY_OVERHEAD + len(name) if before is None else -len(before))
         if cost > self._property_budget:
             raise GuestFault("the client program has set {} bytes of properties", PROPERTIES_LIMIT)
         self._property_budget -= cost
@@ -304,46 +299,57 @@ class OpenFirmware:
         if "open" not in instance.node.methods:
             return True
         stack: list[int] = []
-        instance.call("open", stack)
+        try:
+            instance.call("open", stack)
+        except Throw as thrown:
+            raise GuestFault("open of {} threw {}: {}", instance.node.path, thrown.code, thrown.reason) from None
         return not stack or bool(stack.pop())
 
     def _close_chain(self, chain: list[Instance]) -> None:
+        """Close instances, the last one first. All of them, even where one of their methods fails."""
+        for instance in chain:
+            self.instances.pop(instance.ihandle, None)
+        failed: GuestFault | PortError | None = None
         for instance in reversed(chain):
-            if self.instances.pop(instance.ihandle, None) is None or "close" not in instance.node.methods:
+            if "close" not in instance.node.methods:
                 continue
             try:
                 instance.call("close", [])
             except Throw as thrown:
-                raise GuestFault("close threw {}: {}", thrown.code, thrown.reason) from None
+                failed = GuestFault("close threw {}: {}", thrown.code, thrown.reason)
+            except (GuestFault, PortError) as fault:
+                failed = fault
+        if failed is not None:
+            raise failed
 
-    def _misunderstood(
-        self,
-        name: str,
-        arguments: tuple[int, ...],
-        fault: Exception,
-        results_address: int = 0,
-        result_count: int = 0,
-        failure: int | None = -1,
-    ) -> Outcome:
-        """Answer a call that is malformed, or of a service that isn't there."""
-        if isinstance(fault, KeyError):
-            fault = GuestFault('no service "{}"', name)
-        results = () if failure is None or not result_count else (failure,)
-        if results:
-            try:
-                self.memory.write_cells(results_address, results)
-            except GuestFault as unwritable:
-                fault = unwritable
+    def _long_block(self, address: int, argument_count: int, result_count: int) -> tuple[int, ...]:
+        """The argument cells of a block that is long, or at the end of memory. All of it is there, results too."""
+        if argument_count > CELLS_LIMIT or result_count > CELLS_LIMIT:
+            raise MemoryFault("{} argument cells and {} result cells", argument_count, result_count)
+        return self.memory.read_cells(address + 12, argument_count + result_count)[:argument_count]
+
+    def _misunderstood(self, address: int, fault: Exception) -> Outcome:
+        """Answer a call that is malformed, or of a service that isn't there, as far as its block can be read."""
+        memory = self.memory
+        name = ""
+        arguments: tuple[int, ...] = ()
+        results: tuple[int, ...] = ()
+        with suppress(GuestFault):
+            name_address, argument_count, result_count = memory.read_cells(address, 3)
+            with suppress(GuestFault):
+                name = memory.read_string(name_address, NAME_LIMIT)
+            row = SERVICES.get(name)
+            failure = -1 if row is None else row.failure
+            if argument_count <= CELLS_LIMIT:
+                arguments = memory.read_cells(address + 12, argument_count)
+                if result_count and failure is not None:
+                    memory.write_cells(address + 12 + 4 * argument_count, (failure,))
+                    results = (failure,)
         if self.listeners:
+            why = GuestFault('no service "{}"', name) if isinstance(fault, KeyError) else fault
             self._tell(ClientCall(name, arguments, self.depth))
-            self._tell_return(name, arguments, results, MALFORMED, fault)
+            self._tell_return(name, arguments, results, MALFORMED, why)
         return MALFORMED
-
-    def _name(self, address: int) -> str:
-        try:
-            return self.memory.read_string(address, NAME_LIMIT)
-        except GuestFault:
-            return ""
 
     def _tell_return(
         self, name: str, arguments: tuple[int, ...], results: tuple[int, ...], outcome: Outcome, why: Exception | None

@@ -1,6 +1,8 @@
-"""Machines: what a machine's tree holds and how it answers the firmware. The only place with machine facts."""
+"""Machines: what a machine's tree holds and how it answers the firmware. The only place with machine facts.
 
-from vof.machines.machine import MACHINES, Machine, MachineProfile, Program, Site
-from vof.machines.pseries import Pseries
+`MACHINES` is the table; each machine is a module of its own, imported when it is started.
+"""
 
-__all__ = ["MACHINES", "Machine", "MachineProfile", "Program", "Pseries", "Site"]
+from vof.machines.profiles import MACHINES, MachineProfile
+
+__all__ = ["MACHINES", "MachineProfile"]

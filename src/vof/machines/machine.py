@@ -1,4 +1,4 @@
-"""What every machine has in common: its profile, where it stands, and the standard's own nodes."""
+"""What every machine has in common: where it stands, what it is asked, and the standard's own nodes."""
 
 from __future__ import annotations
 
@@ -11,50 +11,7 @@ from vof.memory import ClaimMap
 from vof.ports import Bus, Clock, Console, Cpu, Hypervisor, Memory
 from vof.tree import DeviceTree, Node, child_address_cells, child_size_cells, decode_reg, encode_reg, encode_string
 
-__all__ = ["MACHINES", "Machine", "MachineProfile", "Program", "Site", "furnish_standard_nodes", "publish_available"]
-
-
-@dataclass(frozen=True, slots=True)
-class MachineProfile:
-    """A row of the table of machines.
-
-    Attributes:
-        name: as for `-machine`.
-        description: a few words.
-        qemu: the QEMU program that has it.
-        options: what is added to QEMU's `-machine` unless the user says otherwise.
-        default_memory: bytes of RAM without `-m`.
-        least_memory, most_memory: bytes, the bounds that were tried.
-        console: kernel argument for its console.
-    """
-
-    name: str
-    description: str
-    qemu: str
-    options: tuple[str, ...]
-    default_memory: int
-    least_memory: int
-    most_memory: int
-    console: str
-
-
-MACHINES: dict[str, MachineProfile] = {
-    profile.name: profile
-    for profile in (
-        MachineProfile(
-            name="pseries",
-            description="IBM pSeries, paravirtual (PAPR), as QEMU emulates it",
-            qemu="qemu-system-ppc64",
-            # TCG has none of these and would say so each time
-            options=("cap-cfpc=broken", "cap-sbbc=broken", "cap-ibs=broken", "cap-ccf-assist=off"),
-            default_memory=512 << 20,
-            least_memory=256 << 20,
-            most_memory=16 << 30,
-            console="hvc0",
-        ),
-    )
-}
-"""Every machine, by name."""
+__all__ = ["Machine", "Program", "Site", "furnish_standard_nodes", "publish_available"]
 
 
 @dataclass(frozen=True, slots=True)

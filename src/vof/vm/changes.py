@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vof.errors import UsageError
-from vof.tree import DeviceTree, encode_cells, encode_string, parse_fdt
+
+if TYPE_CHECKING:
+    from vof.tree import DeviceTree
 
 __all__ = ["TreeChanges"]
 
@@ -29,6 +32,8 @@ class TreeChanges:
     def __init__(self, dtb: str, sets: Sequence[str]) -> None:
         self._over: DeviceTree | None = None
         if dtb:
+            from vof.tree import parse_fdt
+
             try:
                 self._over = parse_fdt(Path(dtb).read_bytes())
             except OSError as error:
@@ -62,6 +67,8 @@ def _parse(text: str) -> tuple[str, str, bytes]:
     found = _SET.fullmatch(text)
     if not found:
         raise UsageError(f'--set {text}: write /path:property=value, as in "/chosen:bootargs=quiet"')
+    from vof.tree import encode_cells, encode_string
+
     path, name, value = found.groups()
     if value is None:
         return path, name, b""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import mmap
 import os
 from io import FileIO
+from typing import TYPE_CHECKING
 
 from vof.errors import UsageError
-from vof.loaders import Placement, load, place, read_elf
-from vof.machines import Program
+
+if TYPE_CHECKING:
+    from vof.loaders import Placement
+    from vof.machines.machine import Program
 
 __all__ = ["Images"]
 
@@ -57,6 +60,8 @@ class Images:
     @property
     def program(self) -> Program:
         """What a machine wants to know of it."""
+        from vof.machines.machine import Program
+
         if self._placement is None:
             return Program(arguments=self.arguments)
         start, end = self._placement.start, self._placement.end
@@ -77,6 +82,8 @@ class Images:
         """
         if self.kernel is None:
             return "none"
+        from vof.loaders import load, place, read_elf
+
         first = self._placement is None
         if self._placement is None:
             try:

@@ -13,19 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
 from vof.engines.qemu import QemuEngine, Request
 from vof.engines.qemu.guardian import Guardian
 from vof.errors import EngineError, VofError
 from vof.events import ConsoleOutput, Event, Listener, Phase
-from vof.firmware import Enter, Exit, Jump, OpenFirmware, Reset, Return
-from vof.machines import Pseries, Site
-from vof.tree import DeviceTree
+from vof.outcomes import Enter, Exit, Jump, Reset, Return
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.images import Images
+
+if TYPE_CHECKING:
+    from vof.firmware import OpenFirmware
+    from vof.tree import DeviceTree
 
 __all__ = ["VM", "EndReason", "Ending", "ExpectTimeout"]
 
@@ -136,6 +138,10 @@ class VM:
         self.engine.start(guardian)
         self._tell_phase("engine started", f"process {self.engine.pid}")
         self.console.register(self._selector)
+        # QEMU is starting: now is the time for what takes long to import.
+        from vof.machines.pseries import Pseries
+
+        self._machine = Pseries
         self._tell_phase("client program loaded", self.images.load(self.engine.ram, self.engine.layout.page))
 
     def close(self) -> None:
@@ -295,6 +301,8 @@ class VM:
             for start, size in self.images.ranges:
                 engine.clear(start, size)
             self.images.load(engine.ram, engine.layout.page)
+        from vof.machines.machine import Site
+
         layout = engine.layout
         site = Site(
             memory=engine.memory,
@@ -307,7 +315,7 @@ class VM:
             scratch=layout.scratch,
             tree_room=layout.tree,
         )
-        machine = Pseries(site, f"vof,{_VERSION}")
+        machine = self._machine(site, f"vof,{_VERSION}")
         program = self.images.program
         self.firmware = machine.power_on(engine.last_hello, program, self._changes.apply)
         self.firmware.listeners += self._listeners

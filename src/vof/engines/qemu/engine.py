@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import signal
 import socket
 import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from importlib.resources import files
+from pathlib import Path
 
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
 from vof.engines.qemu.guardian import Guardian
@@ -19,14 +18,15 @@ from vof.engines.qemu.layout import Layout
 from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
 from vof.engines.qemu.monitor import Monitor
 from vof.errors import EngineError, PortError
-from vof.firmware import Departed, Outcome, Reset, Return
 from vof.memory import GuestMemory
+from vof.outcomes import Departed, Outcome, Reset, Return
 from vof.ports import Access, BusOp
 
 __all__ = ["QemuEngine", "Request"]
 
 Request = RequestKind
 
+_STUB = Path(__file__).parents[2] / "guest" / "pseries.bin"
 _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
 _NONCE_AT = 0x1000 + 0x800 + 0x0C
@@ -83,7 +83,7 @@ class QemuEngine:
             raise EngineError(f"{sizes[0] >> 20} MiB of guest memory can't be mapped: {error}") from None
         self._closers.append(self.ram.close)
         self.memory = GuestMemory(self.ram)
-        nonce = secrets.randbits(32) | 1
+        nonce = int.from_bytes(os.urandom(4)) | 1
         self._mailbox = Mailbox(self.ram, self.layout.page, nonce)
         self._closers.append(self._mailbox.close)
         firmware = self._memory_file("vof-stub", 0)
@@ -285,7 +285,7 @@ def _sleep(seconds: float) -> bool:
 
 
 def _patched_stub(page: int, nonce: int) -> bytes:
-    stub = bytearray((files("vof.guest") / "pseries.bin").read_bytes())
+    stub = bytearray(_STUB.read_bytes())
     struct.pack_into(">Q", stub, _PLACE_AT, page)
     struct.pack_into(">I", stub, _NONCE_AT, nonce)
     return bytes(stub)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from importlib.resources import files
+from pathlib import Path
 
 __all__ = ["Guardian"]
+
+
+_SCRIPT = Path(__file__).with_name("guardian.sh")
 
 
 class Guardian:
@@ -14,10 +17,9 @@ class Guardian:
 
     def __init__(self) -> None:
         reading, self._pipe = os.pipe()
-        script = str(files("vof.engines.qemu") / "guardian.sh")
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", script],
+                ["/bin/sh", str(_SCRIPT)],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vof.errors import GuestFault
-from vof.firmware.outcomes import Enter, Exit, Jump, Outcome, Reset
 from vof.firmware.table import service
+from vof.outcomes import Enter, Exit, Jump, Outcome, Reset
 
 if TYPE_CHECKING:
     from vof.firmware.system import OpenFirmware

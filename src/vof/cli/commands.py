@@ -1,0 +1,47 @@
+"""The table of commands, and what a command is made of. A command's module is imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from vof.cli.options import Given, Group
+
+__all__ = ["COMMANDS", "Command", "load_command"]
+
+COMMANDS = {
+    "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
+    "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
+    "machines": ("vof.cli.machines", "list the machines"),
+    "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),
+}
+"""Every command: the module that has its `COMMAND`, and one line for `--help`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        usage: what follows its name, for `--help`.
+        about: what it does, for `--help`; paragraphs.
+        groups: its options under their headings.
+        run: does it, and returns the exit status.
+        operands: how many arguments without an option's name it takes at most.
+        passes_on: whether what follows `--` goes to QEMU.
+    """
+
+    usage: str
+    about: str
+    groups: tuple[Group, ...]
+    run: Callable[[Given], int]
+    operands: int = 0
+    passes_on: bool = False
+
+
+def load_command(name: str) -> Command:
+    """The command of this name, which is in the table."""
+    module, _ = COMMANDS[name]
+    command: Command = import_module(module).COMMAND
+    return command
