@@ -86,12 +86,6 @@ def publish_available(node: Node, claims: ClaimMap) -> None:
     ranges = decode_reg(node.properties["reg"], addresses, sizes)
 
     def available() -> bytes:
-        free = []
-        for start, size in ranges:
-            for first, length in claims.free():
-                low, high = max(start, first), min(start + size, first + length)
-                if low < high:
-                    free.append((low, high - low))
-        return encode_reg(free, addresses, sizes)
+        return encode_reg(claims.free(ranges), addresses, sizes)
 
     node.properties.compute("available", available)

@@ -15,6 +15,7 @@ from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
 from vof.ports import Access, BusOp
 from vof.tree import (
+    CellError,
     DeviceTree,
     FdtError,
     Node,
@@ -170,14 +171,13 @@ class Pseries:
 
     def _start_cpu(self, node: Node, entry: int, r3: int) -> None:
         """Start a held CPU by RTAS `start-cpu` (PAPR 7.3.8)."""
-        if "reg" not in node.properties:
-            raise GuestFault("{} is no CPU", node.path)
-        token = self._node("/rtas").properties.get("start-cpu")
-        if token is None:
-            raise GuestFault("RTAS has no start-cpu")
+        try:
+            cpu = decode_int(node.properties["reg"])
+            token = decode_int(self._node("/rtas").properties["start-cpu"])
+        except (KeyError, CellError):  # the client may have changed them
+            raise GuestFault("{} is no CPU that RTAS could start", node.path) from None
         block = self._site.scratch
-        cpu = decode_int(node.properties["reg"])
-        self._site.memory.write_cells(block, (decode_int(token), 3, 1, cpu, entry, r3, 0))
+        self._site.memory.write_cells(block, (token, 3, 1, cpu, entry, r3, 0))
         self._site.hypervisor.hypercall(_H_RTAS, block)
         status = self._site.memory.read_cells(block + 24, 1)[0]
         if status:

@@ -22,7 +22,7 @@ class ConsolePackage:
     def __init__(self, memory: Memory, console: Console) -> None:
         self.memory = memory
         self.console = console
-        self._key = b""
+        self._ahead = b""
 
     def methods(self) -> dict[str, Method]:
         """The methods, by name, for `Node.methods`."""
@@ -45,11 +45,13 @@ class ConsolePackage:
     def read(self, instance: Instance, stack: Stack) -> None:
         """( addr len -- actual )."""
         length, address = stack.pop(), stack.pop()
-        data = self._key[:length]
-        self._key = self._key[len(data) :]
-        if length > len(data):
-            data += self.console.read(min(length - len(data), _CHUNK))
-        self.memory.write(address, data)
+        limit = min(length, _CHUNK)
+        if not self._ahead and limit:
+            self._ahead = self.console.read(limit)
+        data = self._ahead[:limit]
+        if data:
+            self.memory.write(address, data)  # first of all: no key is lost by a bad address
+            self._ahead = self._ahead[limit:]
         stack.append(len(data))
 
     def write(self, instance: Instance, stack: Stack) -> None:
@@ -65,13 +67,12 @@ class ConsolePackage:
 
     def key_waiting(self, instance: Instance, stack: Stack) -> None:
         """( -- pressed? )."""
-        self._key = self._key or self.console.read(1)
-        stack.append(-1 if self._key else 0)
+        stack.append(-1 if self._ahead or self.console.wait(0) else 0)
 
     def key(self, instance: Instance, stack: Stack) -> None:
         """( -- char ): waits for it."""
-        while not self._key:
+        while not self._ahead:
             if self.console.wait(_KEY_WAIT):
-                self._key = self.console.read(1)
-        stack.append(self._key[0])
-        self._key = b""
+                self._ahead = self.console.read(1)
+        stack.append(self._ahead[0])
+        self._ahead = self._ahead[1:]

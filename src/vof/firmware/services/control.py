@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vof.errors import GuestFault
@@ -38,7 +39,8 @@ def exit_client(firmware: OpenFirmware) -> Outcome:
 @service("chain", "virt:address size:size entry:address args:pointer len:size", "", None, "1275 §6.3.2.5")
 def chain(firmware: OpenFirmware, virt: int, size: int, entry: int, args: int, length: int) -> Outcome:
     """Give the caller's memory back and start another program."""
-    if size:
+    # The caller was loaded there without a claim, perhaps: no reason to leave it with a call that came back.
+    with suppress(GuestFault):
         firmware.claims.release(virt, size)
     return Jump(entry, r6=args, r7=length)
 

@@ -68,7 +68,7 @@ def getprop(firmware: OpenFirmware, phandle: int, name: int, buf: int, buflen: i
     """Copy a property's value, as far as the buffer takes it; its whole length is returned."""
     value = _property(firmware, phandle, name)
     size = len(value)
-    if size:
+    if size and buflen:
         firmware.memory.write(buf, value if size <= buflen else value[:buflen])
     return size
 
@@ -175,5 +175,6 @@ def _property(firmware: OpenFirmware, phandle: int, name: int) -> bytes:
 
 def _write_path(firmware: OpenFirmware, path: str, buf: int, buflen: int) -> int:
     # Linux ends the string at the length returned; others expect a NUL where there is room for one.
-    firmware.memory.write(buf, (path.encode("latin-1") + b"\0")[:buflen])
+    if buflen:
+        firmware.memory.write(buf, (path.encode("latin-1") + b"\0")[:buflen])
     return len(path)
