@@ -1,0 +1,97 @@
+"""`vof boot`: a machine with its console here."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from vof.cli.commands import Command
+from vof.cli.machine_options import CHANGES, ENGINE, HELP, MACHINE, PROGRAM, config_from
+from vof.cli.options import Given, Group, Option
+from vof.cli.report import say
+from vof.cli.user_end import check_console, open_console
+from vof.errors import UsageError
+
+if TYPE_CHECKING:
+    from vof.events import Event
+
+__all__ = ["COMMAND"]
+
+_STILL_RUNNING = 124
+"""As timeout(1) has it."""
+
+_RUN = Group(
+    "The run",
+    (
+        Option(("--console",), "PLACE", "stdio (the default), file:PATH, unix:PATH (a socket) or none"),
+        Option(("--timeout",), "SECONDS", "end the machine after so long, with status 124"),
+        Option(("-v", "--verbose"), "", "say when each phase of the boot begins"),
+        Option(("--dry-run",), "", "print QEMU's command line and end"),
+    ),
+)
+
+
+def _run(given: Given) -> int:
+    from vof.engines.qemu.guardian import Guardian
+    from vof.vm import VM, EndReason
+
+    place = given.last("--console", "stdio")
+    check_console(place)
+    timeout = _seconds(given.last("--timeout"))
+    config = config_from(given)
+    if "--dry-run" in given:
+        with closing(VM(config)) as vm:
+            print(shlex.join(vm.command))
+        return 0
+    # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
+    with closing(Guardian()) as guardian, closing(VM(config)) as vm:
+        if "-v" in given:
+            vm.listen(_show_phase)
+        vm.console.user = open_console(place, guardian, vm.quit)
+        with closing(vm.console.user):
+            vm.start(guardian)
+            ending = vm.wait(timeout)
+    if ending is None:
+        say(f"ended after {timeout:g} s (--timeout)")
+        return _STILL_RUNNING
+    if ending.reason is not EndReason.POWER_OFF:
+        say(ending.message)
+    return ending.status
+
+
+def _seconds(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not seconds > 0:
+        raise UsageError(f'--timeout "{text}": it takes a number of seconds, as in --timeout 60')
+    return seconds
+
+
+def _show_phase(event: Event) -> None:
+    from vof.events import Phase
+
+    if type(event) is Phase:
+        detail = f": {event.detail}" if event.detail else ""
+        print(f"vof: {event.seconds:8.3f} s  {event.name}{detail}", file=sys.stderr, flush=True)
+
+
+COMMAND = Command(
+    usage="[OPTION]... [-- QEMU-ARGUMENT...]",
+    about="""
+        Boots a client program, such as a Linux kernel, in a machine that QEMU emulates and whose firmware is vof.
+        The machine's console is on the terminal, where Ctrl-a x ends the machine.
+
+        The status is 0 if the guest powered off or the user ended it, 1 if QEMU failed, 2 if an option or a file can't
+        be used, 3 if the client program called exit, 4 if it panicked, 124 after --timeout.
+        What follows -- goes to QEMU as it is.
+    """,
+    groups=(MACHINE, PROGRAM, _RUN, CHANGES, ENGINE, HELP),
+    run=_run,
+    passes_on=True,
+)

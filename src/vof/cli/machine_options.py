@@ -1,0 +1,76 @@
+"""The options that make a machine, shared by the commands that start one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vof.cli.options import Given, Group, Option
+
+if TYPE_CHECKING:
+    from vof.vm import Config
+
+__all__ = ["CHANGES", "ENGINE", "HELP", "MACHINE", "PROGRAM", "config_from"]
+
+MACHINE = Group(
+    "The machine, in QEMU's spelling (one dash or two)",
+    (
+        Option(("-machine", "-M"), "NAME[,OPTION=VALUE...]", "the machine; `vof machines` lists them"),
+        Option(("-cpu",), "MODEL", "the CPU"),
+        Option(("-m",), "SIZE", "RAM: a number of MiB, or with K, M, G or T"),
+        Option(("-smp",), "N[,OPTION=VALUE...]", "the number of CPUs"),
+        Option(("-numa",), "node[,OPTION=VALUE...]", "a NUMA node, its memory by mem=SIZE", repeats=True),
+        Option(("-drive",), "OPTION=VALUE[,...]", "a disk", repeats=True),
+        Option(("-netdev",), "TYPE[,OPTION=VALUE...]", "the host's side of a network", repeats=True),
+        Option(("-device",), "DRIVER[,OPTION=VALUE...]", "a device", repeats=True),
+    ),
+)
+PROGRAM = Group(
+    "The client program, in QEMU's spelling",
+    (
+        Option(("-kernel",), "FILE", "the client program: an ELF file for PowerPC"),
+        Option(("-initrd",), "FILE", "its initial RAM disk"),
+        Option(("-append",), "TEXT", "its command line"),
+    ),
+)
+CHANGES = Group(
+    "Changes to the device tree",
+    (
+        Option(("--dtb",), "FILE", "lay a flattened tree over it"),
+        Option(
+            ("--set",),
+            "/PATH:PROPERTY=VALUE",
+            "set a property: <1 0x2> is cells, [0a ff] bytes, anything else a string",
+            repeats=True,
+        ),
+    ),
+)
+ENGINE = Group(
+    "QEMU",
+    (
+        Option(("--qemu",), "PROGRAM", "the QEMU to start, in place of the machine's usual one"),
+        Option(("-s",), "", "QEMU's: have gdb connect to TCP port 1234"),
+        Option(("-S",), "", "QEMU's: don't run until gdb says so"),
+    ),
+)
+HELP = Group("Else", (Option(("-h", "--help"), "", "print this"),))
+_PASSED_ON = ("-drive", "-netdev", "-device", "-s", "-S")
+
+
+def config_from(given: Given) -> Config:
+    """The VM's configuration that was asked for."""
+    from vof.vm import Config
+
+    return Config(
+        machine=given.last("-machine", "pseries"),
+        memory=given.last("-m"),
+        cpu=given.last("-cpu"),
+        smp=given.last("-smp"),
+        numa=given.all("-numa"),
+        kernel=given.last("-kernel"),
+        initrd=given.last("-initrd"),
+        append=given.last("-append"),
+        qemu=given.last("--qemu"),
+        extra=(*given.arguments(_PASSED_ON), *given.rest),
+        dtb=given.last("--dtb"),
+        sets=given.all("--set"),
+    )
