@@ -9,7 +9,6 @@ import socket
 import subprocess
 import termios
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from vof.errors import UsageError
@@ -175,7 +174,7 @@ class SocketEnd:
             self._listener.bind(path)
         except OSError as error:
             self._listener.close()
-            hint = "; remove it, or name another" if Path(path).exists() else ""
+            hint = "; remove it, or name another" if os.path.exists(path) else ""
             raise UsageError(f"--console unix:{path}: {error.strerror or error}{hint}") from None
         self._listener.listen(1)
 
@@ -216,7 +215,8 @@ class SocketEnd:
         """Hang up and remove the socket."""
         self._hang_up()
         self._listener.close()
-        Path(self._path).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
 
     def _hang_up(self) -> None:
         if self._peer is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vof.errors import UsageError
@@ -35,7 +34,8 @@ class TreeChanges:
             from vof.tree import parse_fdt
 
             try:
-                self._over = parse_fdt(Path(dtb).read_bytes())
+                with open(dtb, "rb") as file:
+                    self._over = parse_fdt(file.read())
             except OSError as error:
                 raise UsageError(f"{dtb}: {error.strerror}") from None
             except UsageError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from vof.engines.qemu.command import QemuOptions, parse_numa, parse_size
 from vof.errors import UsageError
@@ -54,6 +53,8 @@ class Config:
         name = self.machine.split(",")[0].removeprefix("type=")
         profile = MACHINES.get(name)
         if profile is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, MACHINES, 1)
             hint = f'did you mean "{near[0]}"? ' if near else ""
             raise UsageError(f'unknown machine "{name}": {hint}`vof machines` lists those there are')

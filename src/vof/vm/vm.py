@@ -36,8 +36,8 @@ _LOOK_EVERY = 0x100
 """Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
-_MONITOR_AFTER = 0.2
-"""Seconds of idling before the monitor is connected, where the client program never takes the machine over."""
+_MONITOR_STAGE = 8e-3
+"""The monitor is connected when the guest has called nothing for so long that the engine waits for so many seconds."""
 
 
 class EndReason(StrEnum):
@@ -106,7 +106,6 @@ class VM:
         self._calls = 0
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
-        self._idled = 0.0
         self._clock = HostClock()
         self._changes = TreeChanges(self.config.dtb, self.config.sets)
         self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
@@ -332,15 +331,13 @@ class VM:
         self.engine.leave()
         self.console.hand_over()
         self._tell_phase("client program has the machine", f"after {self._calls} calls")
-        self._watch_monitor()
 
     def _idle(self, seconds: float) -> bool:
         """Wait, tend to the console and to QEMU; whether the run loop shall stop waiting."""
         for key, _ in self._selector.select(seconds):
             key.data()
         self.console.flush()
-        self._idled += seconds
-        if self._idled > _MONITOR_AFTER and self.engine.ended is None:
+        if seconds >= _MONITOR_STAGE and self.engine.ended is None:
             self._watch_monitor()
         if self.engine.ended is not None:
             self._engine_ended()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,7 +63,9 @@ def find_qemu(program: str) -> str:
     Raises:
         UsageError: there is none.
     """
-    path = shutil.which(program)
+    places = [""] if "/" in program else os.get_exec_path()
+    paths = [os.path.join(place, program) for place in places]
+    path = next((path for path in paths if os.access(path, os.X_OK) and os.path.isfile(path)), None)
     if path is None:
         raise UsageError(
             f"{program} is not installed, or not on the PATH: `apt-get install qemu-system-ppc` has it on Debian; "

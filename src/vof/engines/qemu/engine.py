@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import signal
@@ -10,28 +11,31 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any
 
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
 from vof.engines.qemu.guardian import Guardian
 from vof.engines.qemu.layout import Layout
 from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
 from vof.engines.qemu.monitor import Monitor
+from vof.engines.qemu.signals import signals_held
 from vof.errors import EngineError, PortError
 from vof.memory import GuestMemory
-from vof.outcomes import Departed, Outcome, Reset, Return
+from vof.outcomes import Departed, Exit, Outcome, Reset, Return
 from vof.ports import Access, BusOp
 
 __all__ = ["QemuEngine", "Request"]
 
 Request = RequestKind
 
-_STUB = Path(__file__).parents[2] / "guest" / "pseries.bin"
+_STUB = os.path.join(os.path.dirname(__file__), "..", "..", "guest", "pseries.bin")
 _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
 _NONCE_AT = 0x1000 + 0x800 + 0x0C
 _CACHE_LINE = 128
 _END_PATIENCE = 5.0
+_DEATH_PATIENCE = 1.0
+"""Seconds that a QEMU which has hung up on us may take to end."""
 _LAST_WORDS = 2000
 _MSR_64BIT = 1 << 63
 _MSR_MACHINE_CHECK_FP_RI = 0x1000 | 0x2000 | 0x2
@@ -49,6 +53,7 @@ class QemuEngine:
         answer: answers the client calls that come while a port call waits (from callbacks). The run loop sets it.
         idle: waits for so many seconds at most and tends to other things; says whether to stop waiting. The run loop
             sets it.
+        abandoned: nobody will resume the guest again: orders under way are given up. The run loop sets it.
         last_hello: what the stub's last hello carried: the address of QEMU's flattened tree.
     """
 
@@ -57,6 +62,7 @@ class QemuEngine:
         self.layout = Layout.for_memory(options.first_memory)
         self.answer: Callable[[int], Outcome] | None = None
         self.idle: Callable[[float], bool] = _sleep
+        self.abandoned = False
         self.last_hello = 0
         self.command: list[str] = []
         self._said_hello = False
@@ -81,7 +87,7 @@ class QemuEngine:
             self.ram = mmap.mmap(memories[0], sizes[0])
         except (OSError, OverflowError) as error:
             raise EngineError(f"{sizes[0] >> 20} MiB of guest memory can't be mapped: {error}") from None
-        self._closers.append(self.ram.close)
+        self._closers.append(self._unmap)
         self.memory = GuestMemory(self.ram)
         nonce = int.from_bytes(os.urandom(4)) | 1
         self._mailbox = Mailbox(self.ram, self.layout.page, nonce)
@@ -111,16 +117,26 @@ class QemuEngine:
         if not self._prepared:
             self.prepare()
         self._guardian = guardian
-        try:
-            self._process = guardian.spawn(self.command, pass_fds=self._pass_fds, output=self._output)
-        finally:
-            for end in self._theirs:
-                end.close()
+        with signals_held():
+            try:
+                self._process = guardian.spawn(self.command, pass_fds=self._pass_fds, output=self._output)
+            finally:
+                for end in self._theirs:
+                    end.close()
 
     @property
     def ended(self) -> int | None:
         """QEMU's exit status if it has ended: negative is a signal's number."""
-        return None if self._process is None else self._process.poll()
+        if self._process is None or self._process.returncode is not None:
+            return None if self._process is None else self._process.returncode
+        # The guardian has to know before the process's number is free for others.
+        with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody waits for a process
+            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return None
+        with signals_held():
+            if self._guardian is not None:
+                self._guardian.process_ended(self._process.pid)
+            return self._process.wait()
 
     @property
     def pid(self) -> int:
@@ -145,19 +161,15 @@ class QemuEngine:
 
     def close(self) -> None:
         """End QEMU and let go of everything. May be called at any time, more than once."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(_END_PATIENCE)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-            if self._guardian is not None:
-                self._guardian.process_ended()
-        while self._closers:
-            self._closers.pop()()
+        with signals_held():
+            if self._process is not None and self.ended is None:
+                self._process.terminate()
+                self._process.send_signal(signal.SIGCONT)  # should it be stopped
+                if not self._ends_within(_END_PATIENCE):
+                    self._process.kill()
+                    self._ends_within(float("inf"))
+            while self._closers:
+                self._closers.pop()()
 
     # The trap
 
@@ -214,7 +226,20 @@ class QemuEngine:
 
     def reset(self) -> None:
         """Reset the machine; the stub says hello again."""
-        self.monitor.execute("system_reset")
+        self.ask_monitor("system_reset")
+
+    def ask_monitor(self, command: str) -> Any:
+        """Run a QMP command and return what it returns.
+
+        Raises:
+            EngineError: it failed. If QEMU has `ended`, then the reason is that, and the error says it.
+        """
+        try:
+            return self.monitor.execute(command)
+        except EngineError:
+            if self._ends_within(_DEATH_PATIENCE):
+                raise self.death() from None
+            raise
 
     # Ports
 
@@ -258,11 +283,25 @@ class QemuEngine:
             self._mailbox.give_back(outcome.r3)
 
     def _idle_on(self, seconds: float) -> bool:
-        # Whoever wants to stop the run loop has to wait until the guest has done what it was told, or raise.
+        # Whoever wants to stop the run loop waits until the guest has done what it was told, unless it is for good.
         self.idle(seconds)
+        if self.abandoned:
+            raise Departed(Exit())
         return False
 
+    def _ends_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while self.ended is None:
+            if time.monotonic() > end:
+                return False
+            time.sleep(2e-3)
+        return True
+
     # Making things
+
+    def _unmap(self) -> None:
+        with contextlib.suppress(BufferError):  # an exception's frames hold a view of it: it goes with them
+            self.ram.close()
 
     def _memory_file(self, name: str, size: int) -> int:
         descriptor = os.memfd_create(name)
@@ -285,7 +324,8 @@ def _sleep(seconds: float) -> bool:
 
 
 def _patched_stub(page: int, nonce: int) -> bytes:
-    stub = bytearray(_STUB.read_bytes())
+    with open(_STUB, "rb") as file:
+        stub = bytearray(file.read())
     struct.pack_into(">Q", stub, _PLACE_AT, page)
     struct.pack_into(">I", stub, _NONCE_AT, nonce)
     return bytes(stub)

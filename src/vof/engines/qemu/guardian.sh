@@ -2,24 +2,43 @@
 #
 # Its standard input is a pipe that only the Python side holds open. Lines on it say what there is to clean up:
 #     qemu PID            this process must not outlive us
-#     qemu                … it has ended and been waited for
+#     ended PID           … it has ended, and its number may be somebody else's soon
 #     tty DEVICE STATE    the terminal, and how it was (stty -g)
 #     tty                 … it has been restored
+#     remove PATH         this file must not outlive us
+#     removed PATH        … it is gone
 # At the end of the pipe, whatever is left is done.
-trap '' INT TERM HUP QUIT
-pid= device= state=
-while read -r what first second; do
+trap '' INT TERM HUP QUIT TSTP TTIN TTOU
+pids='' device='' state=''      # the files are $1 …
+while read -r what rest; do
     case $what in
-        qemu) pid=$first ;;
-        tty) device=$first state=$second ;;
+        qemu) pids="$pids $rest" ;;
+        ended)
+            left=
+            for pid in $pids; do [ "$pid" = "$rest" ] || left="$left $pid"; done
+            pids=$left ;;
+        tty)
+            device=${rest%% *}
+            state=${rest#* } ;;
+        remove) set -- "$@" "$rest" ;;
+        removed)
+            for path do
+                shift
+                [ "$path" = "$rest" ] || set -- "$@" "$path"
+            done ;;
     esac
 done
-if [ -n "$device" ]; then stty "$state" <"$device"; fi
-if [ -n "$pid" ] && kill -TERM "$pid"; then
-    tries=20                            # QEMU flushes its disks on TERM
+# QEMU flushes its disks on TERM; CONT lets it, should it be stopped.
+for pid in $pids; do kill -TERM "$pid" && kill -CONT "$pid"; done
+# In the background: a terminal whose output is held up keeps stty waiting.
+if [ -n "$device" ]; then stty "$state" <"$device" & fi
+for path do rm -f -- "$path"; done
+tries=20
+for pid in $pids; do
     while [ $tries -gt 0 ] && kill -0 "$pid"; do
         sleep 0.1
         tries=$((tries - 1))
     done
-    kill -KILL "$pid"
-fi
+    kill -0 "$pid" && kill -KILL "$pid"
+done
+wait

@@ -1,20 +1,27 @@
 """QEMU's monitor (QMP), by QEMU's own client library.
 
-The library takes 70 ms to import, so it is not until somebody needs it: the guest is running by then.
+The library takes 70 ms to import, so it is not until somebody needs it: the guest is running by then. It is made for
+asyncio; its loop is ours alone, runs only while one of the methods here does, and so works for a caller who has a loop
+of his own, running or not.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vof.errors import EngineError
 
 if TYPE_CHECKING:
-    from qemu.qmp.legacy import QEMUMonitorProtocol
+    from asyncio import AbstractEventLoop
+
+    from qemu.qmp import QMPClient
 
 __all__ = ["Monitor"]
+
+_T = TypeVar("_T")
 
 _PATIENCE = 10.0
 _GATHER = 0.002
@@ -29,12 +36,13 @@ class Monitor:
 
     def __init__(self, own: socket.socket) -> None:
         self._socket = own
-        self._protocol: QEMUMonitorProtocol | None = None
+        self._loop: AbstractEventLoop | None = None
+        self._client: QMPClient | None = None
 
     @property
     def connected(self) -> bool:
         """Whether the greeting is over."""
-        return self._protocol is not None
+        return self._client is not None
 
     def fileno(self) -> int:
         """For a selector: readable when events wait."""
@@ -46,22 +54,26 @@ class Monitor:
         Raises:
             EngineError: QEMU doesn't answer.
         """
-        if self._protocol is not None:
+        if self._client is not None:
             return
+        import asyncio
         import logging
 
-        from qemu.qmp import QMPError
-        from qemu.qmp.legacy import QEMUMonitorProtocol
+        from qemu.qmp import QMPClient, QMPError
 
         logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
-        self._socket.setblocking(False)
-        protocol = QEMUMonitorProtocol(self._socket)
-        protocol.settimeout(_PATIENCE)
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        client = QMPClient()
+        # The library closes its socket when QEMU hangs up; the selector goes on watching ours.
+        theirs = self._socket.dup()
+        theirs.setblocking(False)
         try:
-            protocol.connect()
+            self._run(client.connect(theirs))
         except (QMPError, OSError, TimeoutError, EOFError) as error:
-            raise EngineError(f"QEMU's monitor does not answer: {error}") from None
-        self._protocol = protocol
+            theirs.close()
+            raise EngineError(f"QEMU's monitor does not answer: {error or 'it takes too long'}") from None
+        self._client = client
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run a QMP command and return what it returns.
@@ -70,31 +82,55 @@ class Monitor:
             EngineError: it failed.
         """
         self.connect()
-        assert self._protocol is not None
+        assert self._client is not None
         from qemu.qmp import QMPError
 
         try:
-            return self._protocol.cmd(command, **arguments)
+            return self._run(self._client.execute(command, arguments))
         except (QMPError, OSError, TimeoutError, EOFError) as error:
-            raise EngineError(f"QEMU's monitor refuses {command}: {error}") from None
+            raise EngineError(f"QEMU's monitor refuses {command}: {error or 'it takes too long'}") from None
 
     def events(self) -> list[dict[str, Any]]:
-        """The events that have come since the last time; none where the connection is gone."""
-        if self._protocol is None:
+        """The events that have come since the last time, with those that QEMU said last if the connection is gone."""
+        if self._client is None:
             return []
-        from qemu.qmp import QMPError
+        import asyncio
 
-        try:
-            return [dict(event) for event in self._protocol.get_events(_GATHER)]
-        except (QMPError, OSError, TimeoutError, EOFError):
-            return []
+        self._run(asyncio.sleep(_GATHER))
+        return [dict(event) for event in self._client.events.clear()]
 
     def close(self) -> None:
         """Hang up."""
-        if self._protocol is not None:
+        if self._client is not None:
             from qemu.qmp import QMPError
 
-            protocol, self._protocol = self._protocol, None
+            client, self._client = self._client, None
             with contextlib.suppress(QMPError, OSError, TimeoutError, EOFError):
-                protocol.close()
+                self._run(client.disconnect())
+        if self._loop is not None:
+            self._cancel_tasks()
+            self._loop.close()
+            self._loop = None
         self._socket.close()
+
+    def _cancel_tasks(self) -> None:
+        """End what an exception, such as KeyboardInterrupt, left under way."""
+        import asyncio
+
+        assert self._loop is not None
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._run(asyncio.wait(tasks))
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        import asyncio
+
+        assert self._loop is not None
+        callers = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            return self._loop.run_until_complete(asyncio.wait_for(work, _PATIENCE))
+        finally:
+            asyncio._set_running_loop(callers)
