@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
-from vof.cli.qemu_options import QEMU_OPTIONS
 from vof.errors import UsageError
 
 __all__ = ["Given", "Group", "Option", "read_options"]
@@ -135,6 +133,11 @@ def _find(argument: str, known: dict[str, Option], passes_on: bool) -> tuple[Opt
         if not option.is_qemus:
             return option, value
         raise UsageError(f"unknown option {argument}: write {name} {value}, as for QEMU")
+    # Here and not above: a good command line doesn't wait for what only a bad one needs.
+    from difflib import get_close_matches
+
+    from vof.cli.qemu_options import QEMU_OPTIONS
+
     near = get_close_matches(name, known, 1, cutoff=0.7)
     if passes_on and name.lstrip("-") in QEMU_OPTIONS and f"-{name}" not in near:
         hint = "put QEMU's own options after --"
