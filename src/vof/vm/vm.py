@@ -10,6 +10,7 @@ import re
 import selectors
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Self
 from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
 from vof.engines.qemu import QemuEngine, Request
 from vof.engines.qemu.guardian import Guardian
+from vof.engines.qemu.signals import signals_held
 from vof.errors import EngineError, VofError
 from vof.events import ConsoleOutput, Event, Listener, Phase
-from vof.outcomes import Enter, Exit, Jump, Reset, Return
+from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.images import Images
@@ -81,7 +83,8 @@ class VM:
 
     Args:
         config: the options; keyword arguments make one.
-        user: the user's end of the console; nobody by default, for scripts.
+        user: the user's end of the console; nobody by default, for scripts. It stays the caller's, who closes it before
+            the guardian.
         options: the fields of `Config`, where none is given.
 
     Attributes:
@@ -107,15 +110,18 @@ class VM:
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
         self._clock = HostClock()
+        self._guardian: Guardian | None = None
         self._changes = TreeChanges(self.config.dtb, self.config.sets)
         self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
-        self._closers: list[Callable[[], None]] = [self.images.close]
+        self._closers = ExitStack()
+        self._closers.callback(self.images.close)
         try:
             self.engine = QemuEngine(self.config.qemu_options())
-            self._closers.append(self.engine.close)
+            self._closers.callback(self._close_guardian)
+            self._closers.callback(self.engine.close)
             self.command = self.engine.prepare()
             self._selector = selectors.PollSelector()
-            self._closers.append(self._selector.close)
+            self._closers.callback(self._selector.close)
             self.console = HostConsole(user or NoEnd(), self.engine.console, self._hear)
         except BaseException:
             self.close()
@@ -130,8 +136,7 @@ class VM:
             guardian: who cleans up should this process die; one is made where none is given.
         """
         if guardian is None:
-            guardian = Guardian()
-            self._closers.insert(0, guardian.close)
+            guardian = self._guardian = Guardian()
         self.engine.answer = self._answer
         self.engine.idle = self._idle
         self.engine.start(guardian)
@@ -144,9 +149,13 @@ class VM:
         self._tell_phase("client program loaded", self.images.load(self.engine.ram, self.engine.layout.page))
 
     def close(self) -> None:
-        """End the machine, whatever it does, and let go of everything."""
-        while self._closers:
-            self._closers.pop()()
+        """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
+        with signals_held():
+            self._closers.close()
+
+    def _close_guardian(self) -> None:
+        if self._guardian is not None:
+            self._guardian.close()
 
     def quit(self) -> None:
         """End the machine at the next opportunity, as the user wishes."""
@@ -253,11 +262,16 @@ class VM:
         engine = self.engine
         while self.ending is None and not self._done():
             request = engine.wait()
-            if request is Request.CALL:
-                self._serve(engine.call_address)
-            elif request is Request.HELLO:
-                self._boot()
-            elif self._is_over():
+            try:
+                if request is Request.CALL:
+                    self._serve(engine.call_address)
+                    if self._calls % _LOOK_EVERY:
+                        continue
+                elif request is Request.HELLO:
+                    self._boot()
+            except Departed as departed:  # while the machine was being made ready
+                self._act(departed.outcome)
+            if self._idle(0):
                 return
 
     def _is_over(self) -> bool:
@@ -265,10 +279,13 @@ class VM:
 
     def _serve(self, address: int) -> None:
         assert self.firmware is not None
-        outcome = self.firmware.call(address)
+        self._calls += 1
+        self._act(self.firmware.call(address))
+
+    def _act(self, outcome: Outcome) -> None:
         if type(outcome) is Return:
             self.engine.give_back(outcome.r3)
-            if self.firmware.quiesced and not self.console.handed_over:
+            if self.firmware is not None and self.firmware.quiesced and not self.console.handed_over:
                 self._hand_over()
         elif type(outcome) is Jump:
             self.engine.jump(outcome.entry, r3=outcome.r3, r4=outcome.r4, r6=outcome.r6, r7=outcome.r7)
@@ -282,9 +299,6 @@ class VM:
             self.engine.give_back(0)
         elif type(outcome) is Exit:
             self._end(EndReason.EXIT, "the client program called exit")
-        self._calls += 1
-        if not self._calls % _LOOK_EVERY:
-            self._idle(0)
 
     def _answer(self, address: int) -> Any:
         assert self.firmware is not None
@@ -337,18 +351,25 @@ class VM:
         for key, _ in self._selector.select(seconds):
             key.data()
         self.console.flush()
-        if seconds >= _MONITOR_STAGE and self.engine.ended is None:
-            self._watch_monitor()
         if self.engine.ended is not None:
             self._engine_ended()
+        elif seconds >= _MONITOR_STAGE:
+            self._watch_monitor()
         return self._done() or self._is_over()
 
     def _watch_monitor(self) -> None:
         """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""
         if self.engine.monitor.connected:
             return
-        self.engine.monitor.connect()
+        try:
+            status = self.engine.ask_monitor("query-status")
+        except EngineError:
+            if self.engine.ended is None:
+                raise
+            return
         self._selector.register(self.engine.monitor, selectors.EVENT_READ, self._take_events)
+        if status["status"] == "guest-panicked":  # before anybody was there to hear of it
+            self._end(EndReason.PANIC, "the guest panicked")
 
     def _take_events(self) -> None:
         for event in self.engine.monitor.events():
@@ -359,6 +380,7 @@ class VM:
         """QEMU is gone: by the guest's power-off, or by accident."""
         while self.console.take_output():
             pass
+        self._take_events()
         if self.ending is not None:
             return
         if self.engine.ended == 0 and "terminating on signal" not in self.engine.last_words():
@@ -369,6 +391,7 @@ class VM:
     def _end(self, reason: EndReason, message: str) -> None:
         if self.ending is None:
             self.ending = Ending(reason, message)
+            self.engine.abandoned = True
             self._tell_phase("ended", message)
 
     # Events

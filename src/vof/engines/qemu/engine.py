@@ -225,8 +225,9 @@ class QemuEngine:
         self._mailbox.may_nap(False)
 
     def reset(self) -> None:
-        """Reset the machine; the stub says hello again."""
-        self.ask_monitor("system_reset")
+        """Reset the machine; the stub says hello again. Nothing to do if it has said so while a port call waited."""
+        if not self._said_hello:
+            self.ask_monitor("system_reset")
 
     def ask_monitor(self, command: str) -> Any:
         """Run a QMP command and return what it returns.
