@@ -45,6 +45,8 @@ def _run(given: Given) -> int:
         with closing(VM(config)) as vm:
             print(shlex.join(vm.command))
         return 0
+    if not config.kernel:
+        raise UsageError("nothing to boot: name a client program by -kernel FILE")
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
     with closing(Guardian()) as guardian, closing(VM(config)) as vm:
         if "-v" in given:

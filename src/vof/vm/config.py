@@ -80,6 +80,7 @@ class Config:
             program=self.qemu or profile.qemu,
             machine=machine,
             memory=memory,
+            memory_options=self.memory.partition(",")[2],
             cpu=self.cpu,
             smp=self.smp,
             nodes=nodes,

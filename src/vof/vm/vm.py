@@ -383,7 +383,7 @@ class VM:
         self._take_events()
         if self.ending is not None:
             return
-        if self.engine.ended == 0 and "terminating on signal" not in self.engine.last_words():
+        if self.boots and self.engine.ended == 0 and "terminating on signal" not in self.engine.last_words():
             self._end(EndReason.POWER_OFF, "the guest powered off")
         else:
             raise self.engine.death()

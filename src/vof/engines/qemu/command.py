@@ -41,6 +41,7 @@ class QemuOptions:
         smp: as for `-smp`.
         nodes: NUMA nodes with memory; empty where there is just one.
         extra: further arguments, passed on as they are.
+        memory_options: what follows the size in `-m` (`slots=2,maxmem=4G`).
     """
 
     program: str
@@ -50,6 +51,7 @@ class QemuOptions:
     smp: str = ""
     nodes: Sequence[MemoryNode] = ()
     extra: Sequence[str] = field(default=())
+    memory_options: str = ""
 
     @property
     def first_memory(self) -> int:
@@ -105,10 +107,13 @@ def parse_size(text: str) -> int:
         UsageError: it is not one.
     """
     first = text.split(",")[0]
-    found = re.fullmatch(r"(?:size=)?(\d+)([KMGT]?)(?:i?B)?", first, re.IGNORECASE)
-    if not found or int(found[1]) == 0:
+    found = re.fullmatch(r"(?:size=)?(\d+(?:\.\d+)?)([KMGT]?)", first, re.IGNORECASE)
+    size = int(float(found[1]) * (1 << _UNITS[found[2].upper()])) if found else 0
+    if not size:
         raise UsageError(f'"{text}" is no memory size: 512M or 2G would be')
-    return int(found[1]) << _UNITS[found[2].upper()]
+    if size % (1 << 20):
+        raise UsageError(f'"{text}" is no whole number of MiB: {-(-size >> 20)}M would do')
+    return size
 
 
 def parse_numa(values: Sequence[str], memory: int) -> tuple[list[MemoryNode], list[str]]:
@@ -159,7 +164,8 @@ def command_line(
         console: the descriptor of the console's socket.
         monitor: the descriptor of the monitor's socket.
     """
-    command = [program, "-nodefaults", "-display", "none", "-m", f"{options.memory >> 20}M"]
+    size = f"size={options.memory >> 20}M,{options.memory_options}".rstrip(",")
+    command = [program, "-nodefaults", "-display", "none", "-m", size]
     machine = options.machine
     if options.nodes:
         for index, (node, memory) in enumerate(zip(options.nodes, memories, strict=True)):

@@ -18,8 +18,9 @@ from vof.engines.qemu.guardian import Guardian
 from vof.engines.qemu.layout import Layout
 from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
 from vof.engines.qemu.monitor import Monitor
+from vof.engines.qemu.refusal import refusal
 from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, PortError
+from vof.errors import EngineError, PortError, VofError
 from vof.memory import GuestMemory
 from vof.outcomes import Departed, Exit, Outcome, Reset, Return
 from vof.ports import Access, BusOp
@@ -150,9 +151,11 @@ class QemuEngine:
         text = os.pread(self._output, _LAST_WORDS, max(0, size - _LAST_WORDS))
         return text.decode(errors="replace").strip()
 
-    def death(self) -> EngineError:
-        """What to raise when QEMU has ended and should not have."""
+    def death(self) -> VofError:
+        """What to raise when QEMU has ended and should not have: a `UsageError` if it refused to run the guest."""
         status = self.ended
+        if not self.last_hello and status is not None and status >= 0:
+            return refusal(self.command[0], self.last_words())
         if status is not None and status < 0:
             how = f"was ended by {signal.Signals(-status).name}"
         else:
