@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import selectors
 import socket
 import subprocess
@@ -20,8 +22,8 @@ _ESCAPE = 0x01
 ESCAPE_HELP = "Ctrl-a x ends the machine, Ctrl-a h shows this, Ctrl-a Ctrl-a sends one Ctrl-a"
 
 
-class TerminalWatch(Protocol):
-    """Whoever restores the terminal should this process die."""
+class Watch(Protocol):
+    """Whoever restores the terminal and removes files should this process die."""
 
     def terminal_changed(self, device: str, state: str) -> None:
         """It is about to be changed."""
@@ -29,6 +31,14 @@ class TerminalWatch(Protocol):
 
     def terminal_restored(self) -> None:
         """It is as it was."""
+        ...
+
+    def file_made(self, path: str) -> None:
+        """The file was made, and is to be removed."""
+        ...
+
+    def file_removed(self, path: str) -> None:
+        """It is gone."""
         ...
 
 
@@ -56,7 +66,12 @@ class StreamEnd:
         """Watch the reading side."""
 
         def ready() -> None:
-            data = os.read(self._reading, _CHUNK)
+            try:
+                data = os.read(self._reading, _CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:  # the terminal was closed
+                data = b""
             if data:
                 self.take(data, on_input)
             else:
@@ -69,7 +84,12 @@ class StreamEnd:
         on_input(data)
 
     def write(self, data: bytes) -> None:
-        """Write all of it."""
+        """Write all of it.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more.
+            UsageError: it can't be written.
+        """
         _write_all(self._writing, data)
 
     def close(self) -> None:
@@ -86,7 +106,7 @@ class TerminalEnd(StreamEnd):
         quit: called when the user wants the machine ended.
     """
 
-    def __init__(self, reading: int, writing: int, watch: TerminalWatch, quit: Callable[[], None]) -> None:
+    def __init__(self, reading: int, writing: int, watch: Watch, quit: Callable[[], None]) -> None:
         super().__init__(reading, writing)
         self._watch = watch
         self._quit = quit
@@ -126,7 +146,7 @@ class TerminalEnd(StreamEnd):
     def close(self) -> None:
         """Make the terminal what it was."""
         with contextlib.suppress(termios.error, OSError):  # it may be gone
-            termios.tcsetattr(self._reading, termios.TCSADRAIN, self._saved)
+            termios.tcsetattr(self._reading, termios.TCSANOW, self._saved)
         self._watch.terminal_restored()
 
 
@@ -147,7 +167,11 @@ class FileEnd:
         """Nothing to watch."""
 
     def write(self, data: bytes) -> None:
-        """Write all of it."""
+        """Write all of it.
+
+        Raises:
+            UsageError: it can't be written.
+        """
         _write_all(self._descriptor, data)
 
     def close(self) -> None:
@@ -160,23 +184,29 @@ class SocketEnd:
 
     Args:
         path: where the socket is made; it is removed at the end.
+        watch: who removes it should this process die.
 
     Raises:
         UsageError: the path is taken or can't be made.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, watch: Watch) -> None:
+        self._path = os.path.abspath(path)
+        self._watch = watch
         self._peer: socket.socket | None = None
         self._selector: selectors.BaseSelector | None = None
         self._listener = socket.socket(socket.AF_UNIX)
         try:
             self._listener.bind(path)
+            watch.file_made(self._path)
+            self._listener.listen(1)
         except OSError as error:
-            self._listener.close()
+            self.close()
             hint = "; remove it, or name another" if os.path.exists(path) else ""
             raise UsageError(f"--console unix:{path}: {error.strerror or error}{hint}") from None
-        self._listener.listen(1)
+        except BaseException:
+            self.close()
+            raise
 
     def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
         """Watch for somebody, and for what they type."""
@@ -212,16 +242,22 @@ class SocketEnd:
                 self._hang_up()
 
     def close(self) -> None:
-        """Hang up and remove the socket."""
+        """Hang up and remove the socket. May be called more than once."""
         self._hang_up()
+        if self._listener.fileno() < 0:
+            return
+        made = self._listener.getsockname()
         self._listener.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+        if made:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._watch.file_removed(self._path)
 
     def _hang_up(self) -> None:
         if self._peer is not None:
             if self._selector is not None:
-                self._selector.unregister(self._peer)
+                with contextlib.suppress(KeyError):  # the selector was closed before us
+                    self._selector.unregister(self._peer)
             self._peer.close()
             self._peer = None
 
@@ -229,4 +265,11 @@ class SocketEnd:
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:  # somebody who shares the terminal made it so
+            select.select([], [descriptor], [])
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                raise BrokenPipeError(error.errno, "nobody reads the console any more") from None
+            raise UsageError(f"the console's output can't be written: {error.strerror}") from None

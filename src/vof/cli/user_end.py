@@ -11,7 +11,7 @@ from vof.errors import UsageError
 
 if TYPE_CHECKING:
     from vof.backends import UserEnd
-    from vof.backends.user_ends import TerminalWatch
+    from vof.backends.user_ends import Watch
 
 __all__ = ["check_console", "open_console"]
 
@@ -30,12 +30,12 @@ def check_console(place: str) -> None:
         raise UsageError(f'--console "{place}": it may be {_PLACES}')
 
 
-def open_console(place: str, watch: TerminalWatch, quit: Callable[[], None]) -> UserEnd:
+def open_console(place: str, watch: Watch, quit: Callable[[], None]) -> UserEnd:
     """The user's end of the console.
 
     Args:
         place: the value of `--console`.
-        watch: who restores the terminal should this process die.
+        watch: who restores the terminal and removes a socket should this process die.
         quit: called when the user wants the machine ended.
 
     Raises:
@@ -50,7 +50,7 @@ def open_console(place: str, watch: TerminalWatch, quit: Callable[[], None]) -> 
     if kind == "file":
         return FileEnd(path)
     if kind == "unix":
-        return SocketEnd(path)
+        return SocketEnd(path, watch)
     if os.isatty(_INPUT) and os.isatty(_OUTPUT):
         print("vof: Ctrl-a h for help, Ctrl-a x to end", file=sys.stderr, flush=True)
         return TerminalEnd(_INPUT, _OUTPUT, watch, quit)
