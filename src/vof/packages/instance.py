@@ -69,10 +69,11 @@ class Instance:
         """The instance's path with its arguments, as `instance-to-path` gives it."""
         components = []
         instance: Instance | None = self
-        while instance is not None and instance.node.parent is not None:
-            unit = f"@{instance.unit}" if instance.unit else ""
-            arguments = f":{instance.arguments}" if instance.arguments else ""
-            components.append(f"/{instance.node.base}{unit}{arguments}")
+        while instance is not None:
+            if instance.node.base:
+                unit = f"@{instance.unit}" if instance.unit else ""
+                arguments = f":{instance.arguments}" if instance.arguments else ""
+                components.append(f"/{instance.node.base}{unit}{arguments}")
             instance = instance.parent
         return "".join(reversed(components)) or "/"
 
