@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vof.cli.commands import Command
 from vof.cli.machine_options import CHANGES, ENGINE, HELP, MACHINE, PROGRAM, config_from
 from vof.cli.options import Given, Group, Option
+from vof.cli.qemu_help import asks_for_help, show_qemus_help
 from vof.cli.report import say
 from vof.cli.user_end import check_console, open_console
 from vof.errors import UsageError
@@ -45,6 +46,8 @@ def _run(given: Given) -> int:
         with closing(VM(config)) as vm:
             print(shlex.join(vm.command))
         return 0
+    if asks_for_help(given):
+        return show_qemus_help(config)
     if not config.kernel:
         raise UsageError("nothing to boot: name a client program by -kernel FILE")
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.

@@ -20,7 +20,7 @@ from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKin
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
 from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, PortError, VofError
+from vof.errors import EngineError, PortError, VofError, UsageError
 from vof.memory import GuestMemory
 from vof.outcomes import Departed, Exit, Outcome, Reset, Return
 from vof.ports import Access, BusOp
@@ -84,6 +84,7 @@ class QemuEngine:
         program = find_qemu(self.options.program)
         sizes = [node.size for node in self.options.nodes] or [self.options.memory]
         memories = [self._memory_file(f"vof-ram{index}", size) for index, size in enumerate(sizes)]
+        self._ram_file = memories[0]
         try:
             self.ram = mmap.mmap(memories[0], sizes[0])
         except (OSError, OverflowError) as error:
@@ -125,6 +126,23 @@ class QemuEngine:
                 for end in self._theirs:
                     end.close()
 
+    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
+        """Copy from a file to guest memory, inside the kernel: without a page fault for each page of it.
+
+        Raises:
+            UsageError: the file can't be read, or is too short.
+        """
+        os.lseek(self._ram_file, address, os.SEEK_SET)
+        end = offset + size
+        try:
+            while offset < end:
+                count = os.sendfile(self._ram_file, file, offset, end - offset)
+                if not count:
+                    raise UsageError(f"the file ended {end - offset} bytes early: was it changed meanwhile?")
+                offset += count
+        except OSError as error:
+            raise UsageError(f"the file can't be read: {error.strerror}") from None
+
     @property
     def ended(self) -> int | None:
         """QEMU's exit status if it has ended: negative is a signal's number."""
@@ -154,13 +172,14 @@ class QemuEngine:
     def death(self) -> VofError:
         """What to raise when QEMU has ended and should not have: a `UsageError` if it refused to run the guest."""
         status = self.ended
-        if not self.last_hello and status is not None and status >= 0:
-            return refusal(self.command[0], self.last_words())
+        words = self.last_words()
+        if not self.last_hello and status is not None and status >= 0 and "terminating on signal" not in words:
+            return refusal(self.command[0], words)
         if status is not None and status < 0:
             how = f"was ended by {signal.Signals(-status).name}"
         else:
             how = f"ended with status {status}"
-        return EngineError(f"QEMU {how}", command=self.command, last_words=self.last_words())
+        return EngineError(f"QEMU {how}", command=self.command, last_words=words)
 
     def close(self) -> None:
         """End QEMU and let go of everything. May be called at any time, more than once."""
