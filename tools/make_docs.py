@@ -1,0 +1,109 @@
+"""Make the reference pages in docs/ from the tables that drive the program. A test compares them.
+
+Usage: .venv/bin/python tools/make_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vof.cli.commands import COMMANDS, load_command
+from vof.cli.help import command_help, overview
+from vof.firmware import SERVICES, Argument, Service
+
+__all__ = ["PAGES", "main", "outdated"]
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MADE = "<!-- Made by tools/make_docs.py from the tables in the source: change those, then run it. -->\n"
+
+CLI_INTRO = """\
+# The command line
+
+What QEMU has is spelled as QEMU spells it, with one dash or two; what is `vof`'s own has two. No option may be
+abbreviated. A value may begin with a dash: `-append "-x"`. What follows `--` goes to QEMU as it is.
+
+Messages go to the standard error stream and begin with `vof:`. The status is 0 if all went well, 1 if something failed,
+2 if an option or a file can't be used, 128 and the signal's number if a signal ended `vof` (130 for Ctrl-C), 141 if
+nobody reads the output any more; `vof boot` has some more.
+"""
+SERVICES_INTRO = """\
+# Client services
+
+What a client program can ask of the firmware, by the clauses that lay it down. Every cell has 32 bits. The value in the
+column "fails with" is what the first result cell then holds; r3 is 0 even so. r3 is -1 only for a service that isn't
+here, an argument block that is malformed, or a pointer that can't be read. "…" means that further cells may follow.
+"""
+CLAUSES = {
+    "1275 §6.3.2.1": "Client interface",
+    "1275 §6.3.2.2": "Device tree",
+    "1275 §6.3.2.3": "Device I/O",
+    "1275 §6.3.2.4": "Memory",
+    "1275 §6.3.2.5": "Control transfer",
+    "1275 §6.3.2.6": "User interface",
+    "1275 §6.3.2.7": "Time",
+}
+
+
+def cli_page() -> str:
+    """Every command's help."""
+    parts = [CLI_INTRO, _verbatim("vof --help", overview())]
+    parts += [f"## vof {name}\n\n{_verbatim('', command_help(name, load_command(name)))}" for name in COMMANDS]
+    return "\n".join(parts)
+
+
+def _verbatim(command: str, text: str) -> str:
+    head = f"$ {command}\n" if command else ""
+    return f"```text\n{head}{text}```\n"
+
+
+def services_page() -> str:
+    """Every client service, in the order of the clauses."""
+    clauses = sorted({row.clause for row in SERVICES.values()}, key=lambda clause: (clause not in CLAUSES, clause))
+    parts = [SERVICES_INTRO]
+    for clause in clauses:
+        parts.append(f"## {CLAUSES[clause]} ({clause})\n" if clause in CLAUSES else f"## {clause}\n")
+        parts.append("| service | arguments | results | fails with | what it does |\n|---|---|---|---|---|")
+        parts += [_row(row) for row in SERVICES.values() if row.clause == clause]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _row(row: Service) -> str:
+    failure = "" if row.failure is None else str(row.failure)
+    cells = (f"`{row.name}`", _cells(row.arguments, row), _cells(row.results, row), failure, row.summary)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _cells(cells: Sequence[Argument], row: Service) -> str:
+    words = [f"`{cell.name}` ({cell.kind})" for cell in cells]
+    return ", ".join([*words, "…"] if row.variadic else words)
+
+
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "services.md": services_page}
+"""Every page that is made, by its name in docs/."""
+
+
+def outdated() -> list[str]:
+    """Return the names of the pages that aren't what the tables say."""
+    stale = []
+    for name, page in PAGES.items():
+        path = DOCS / name
+        if not path.exists() or path.read_text() != MADE + page():
+            stale.append(name)
+    return stale
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages that are outdated; with --check, only name them."""
+    stale = outdated()
+    for name in stale:
+        if "--check" not in arguments:
+            (DOCS / name).write_text(MADE + PAGES[name]())
+        print(f"docs/{name}")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
