@@ -36,9 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: 128 and the signal's number, if a signal ended it.
     """
     with _signals_end_it():
+        _fill_standard_streams()
         try:
             status = _run(list(sys.argv[1:] if arguments is None else arguments))
-            sys.stdout.flush()
+            print(end="", flush=True)
         except VofError as error:
             report(error)
             return 2 if isinstance(error, UsageError) else 1
@@ -64,12 +65,13 @@ def _run(arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(_unknown(name))
     command = load_command(name)
-    if any(argument in _HELP for argument in rest[: rest.index("--") if "--" in rest else None]):
+    given = read_options(rest, command.groups, operands=command.operands, passes_on=command.passes_on)
+    if "-h" in given:
         from vof.cli.help import command_help
 
         print(command_help(name, command), end="")
         return 0
-    return command.run(read_options(rest, command.groups, operands=command.operands, passes_on=command.passes_on))
+    return command.run(given)
 
 
 def _unknown(name: str) -> str:
@@ -80,6 +82,15 @@ def _unknown(name: str) -> str:
     near = get_close_matches(name, COMMANDS, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
     return f'unknown command "{name}": {hint}'
+
+
+def _fill_standard_streams() -> None:
+    """Open what the caller has closed: else the next pipe would get its number, and be taken for the console."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 @contextmanager
@@ -95,8 +106,6 @@ def _signals_end_it() -> Iterator[None]:
     caught = [each for each, handler in before.items() if handler is not signal.SIG_IGN]  # nohup stays what it is
     for each in caught:
         signal.signal(each, end)
-    try:
-        yield
-    finally:
-        for each in caught:
-            signal.signal(each, before[each])
+    yield
+    for each in caught:
+        signal.signal(each, before[each])
