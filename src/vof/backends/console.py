@@ -97,9 +97,10 @@ class HostConsole:
             data = b""
         if data:
             self.write(data)
-        elif self._selector is not None:
-            self._selector.unregister(self._device)
-            self._selector = None
+        else:
+            if self._selector is not None:
+                self._selector.unregister(self._device)
+            self._device = None
         return bool(data)
 
     def hand_over(self) -> None:

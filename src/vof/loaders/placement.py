@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,7 +111,14 @@ def place(
     return placement
 
 
-def load(placement: Placement, file: ProgramFile, memory: _Writable, *, fresh: bool = False) -> tuple[int, int]:
+def load(
+    placement: Placement,
+    file: ProgramFile,
+    memory: _Writable,
+    *,
+    fresh: bool = False,
+    copy: Callable[[int, int, int], None] | None = None,
+) -> tuple[int, int]:
     """Put a program into memory, straight from its file.
 
     Args:
@@ -119,6 +126,8 @@ def load(placement: Placement, file: ProgramFile, memory: _Writable, *, fresh: b
         file: the file that it was read from.
         memory: guest RAM from address 0: an `mmap.mmap`, a `bytearray` or a writable view of one.
         fresh: whether the memory is known to hold zeroes only.
+        copy: copies from `file` to `memory` where there is a faster way than to read: called with offset in the file,
+            address and size. It raises `UsageError` if it can't copy all.
 
     Returns:
         Start and size of the range that it takes, from the first segment to the end of the last.
@@ -131,8 +140,11 @@ def load(placement: Placement, file: ProgramFile, memory: _Writable, *, fresh: b
             raise UsageError(f"the program ends at {placement.end:#x}, and memory at {len(octets):#x}")
         for one in placement.segments:
             middle, end = one.address + one.file_size, one.address + one.memory_size
-            with octets[one.address : middle] as room:
-                _fill(room, file, one.file_offset)
+            if copy is not None:
+                copy(one.file_offset, one.address, one.file_size)
+            else:
+                with octets[one.address : middle] as room:
+                    _fill(room, file, one.file_offset)
             if not fresh:
                 for position in range(middle, end, _MIB):
                     size = min(_MIB, end - position)

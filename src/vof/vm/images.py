@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from io import FileIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vof.errors import UsageError
 
@@ -19,6 +19,18 @@ _KERNEL_AT = 0x400000
 """Where a program that is linked at 0 goes, as with QEMU and SLOF: low memory stays the firmware's and the vectors'."""
 _INITRD_GAP = 0x10000
 _INITRD_ALIGN = 0x100000
+_MEMORY_STEP = 256 << 20
+"""What memory sizes are multiples of on machines that mind."""
+
+
+class GuestRam(Protocol):
+    """Guest memory that files can be copied to."""
+
+    ram: mmap.mmap
+
+    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
+        """Copy `size` bytes at `offset` of a file to an address; `UsageError` if they can't be had."""
+        ...
 
 
 class Images:
@@ -40,6 +52,7 @@ class Images:
         self.kernel = _open("-kernel", kernel)
         self._kernel_path = kernel
         self._initrd = _open("-initrd", initrd)
+        self._initrd_path = initrd
         self._placement: Placement | None = None
         self._initrd_range = (0, 0)
 
@@ -67,11 +80,11 @@ class Images:
         start, end = self._placement.start, self._placement.end
         return Program(kernel=(start, end - start), initrd=self._initrd_range, arguments=self.arguments)
 
-    def load(self, ram: mmap.mmap, limit: int) -> str:
+    def load(self, memory: GuestRam, limit: int) -> str:
         """Put everything into guest memory.
 
         Args:
-            ram: guest memory.
+            memory: guest memory.
             limit: the first address that must stay free.
 
         Returns:
@@ -81,33 +94,36 @@ class Images:
             UsageError: it doesn't fit, or the kernel is none that this machine can run.
         """
         if self.kernel is None:
-            return "none"
+            return "nothing"
         from vof.loaders import load, place, read_elf
 
+        kernel = self.kernel.fileno()
         first = self._placement is None
-        if self._placement is None:
+        try:
+            if self._placement is None:
+                self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT)
+                _check_fit(self._placement.end, memory, limit)
+            load(
+                self._placement,
+                self.kernel,
+                memory.ram,
+                fresh=first,
+                copy=lambda offset, address, size: memory.copy_file(kernel, offset, address, size),
+            )
+        except UsageError as error:
+            raise UsageError(f"-kernel {self._kernel_path}: {error}") from None
+        start, end = self._placement.start, self._placement.end
+        words = f"{(end - start) >> 10} KiB at {start:#x}"
+        if self._initrd is not None:
+            size = os.fstat(self._initrd.fileno()).st_size
+            start = -(-(end + _INITRD_GAP) // _INITRD_ALIGN) * _INITRD_ALIGN
             try:
-                self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT, limit=limit)
+                _check_fit(start + size, memory, limit)
+                memory.copy_file(self._initrd.fileno(), 0, start, size)
             except UsageError as error:
-                raise UsageError(f"-kernel {self._kernel_path}: {error}") from None
-        with memoryview(ram) as view:
-            load(self._placement, self.kernel, view, fresh=first)
-            words = f"{(self._placement.end - self._placement.start) >> 10} KiB at {self._placement.start:#x}"
-            if self._initrd is not None:
-                size = os.fstat(self._initrd.fileno()).st_size
-                start = -(-(self._placement.end + _INITRD_GAP) // _INITRD_ALIGN) * _INITRD_ALIGN
-                if start + size > limit:
-                    raise UsageError(
-                        f"-initrd: {size >> 20} MiB at {start:#x} don't fit below {limit:#x}: "
-                        f"-m {((start + size) >> 20) + 256 & ~255}M would do"
-                    )
-                self._initrd.seek(0)
-                with view[start : start + size] as room:
-                    got = self._initrd.readinto(room)
-                if got != size:
-                    raise UsageError(f"-initrd: only {got} of {size} bytes could be read")
-                self._initrd_range = (start, size)
-                words += f", initial RAM disk {size >> 10} KiB at {start:#x}"
+                raise UsageError(f"-initrd {self._initrd_path}: {error}") from None
+            self._initrd_range = (start, size)
+            words += f", initial RAM disk {size >> 10} KiB at {start:#x}"
         return words
 
     def close(self) -> None:
@@ -115,6 +131,15 @@ class Images:
         for file in (self.kernel, self._initrd):
             if file is not None:
                 file.close()
+
+
+def _check_fit(end: int, memory: GuestRam, limit: int) -> None:
+    if end > limit:
+        needed = end + len(memory.ram) - limit
+        enough = -(-needed // _MEMORY_STEP) * _MEMORY_STEP
+        raise UsageError(
+            f"it doesn't fit: it would end at {end >> 20} MiB of {limit >> 20}; -m {enough >> 20}M would do"
+        )
 
 
 def _open(option: str, path: str) -> FileIO | None:

@@ -38,8 +38,8 @@ _LOOK_EVERY = 0x100
 """Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
-_MONITOR_STAGE = 8e-3
-"""The monitor is connected when the guest has called nothing for so long that the engine waits for so many seconds."""
+_MONITOR_AFTER = 1.0
+"""Seconds without a client call before the monitor is connected: its library takes long to import."""
 
 
 class EndReason(StrEnum):
@@ -107,6 +107,8 @@ class VM:
         self._started = time.monotonic()
         self._heard = bytearray()
         self._calls = 0
+        self._calls_before = -1
+        self._calm_since = 0.0
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
         self._clock = HostClock()
@@ -142,11 +144,12 @@ class VM:
         self.engine.start(guardian)
         self._tell_phase("engine started", f"process {self.engine.pid}")
         self.console.register(self._selector)
+        self.engine.monitor.tend(self.engine.console.fileno(), self.console.take_output)
         # QEMU is starting: now is the time for what takes long to import.
         from vof.machines.pseries import Pseries
 
         self._machine = Pseries
-        self._tell_phase("client program loaded", self.images.load(self.engine.ram, self.engine.layout.page))
+        self._tell_phase("client program loaded", self.images.load(self.engine, self.engine.layout.page))
 
     def close(self) -> None:
         """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
@@ -313,7 +316,7 @@ class VM:
             self.console.take_back()
             for start, size in self.images.ranges:
                 engine.clear(start, size)
-            self.images.load(engine.ram, engine.layout.page)
+            self.images.load(engine, engine.layout.page)
         from vof.machines.machine import Site
 
         layout = engine.layout
@@ -353,7 +356,10 @@ class VM:
         self.console.flush()
         if self.engine.ended is not None:
             self._engine_ended()
-        elif seconds >= _MONITOR_STAGE:
+        elif self._calls != self._calls_before:
+            self._calls_before = self._calls
+            self._calm_since = time.monotonic()
+        elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
             self._watch_monitor()
         return self._done() or self._is_over()
 

@@ -20,7 +20,7 @@ from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKin
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
 from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, PortError, VofError, UsageError
+from vof.errors import EngineError, PortError, UsageError, VofError
 from vof.memory import GuestMemory
 from vof.outcomes import Departed, Exit, Outcome, Reset, Return
 from vof.ports import Access, BusOp

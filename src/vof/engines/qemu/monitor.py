@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vof.errors import EngineError
@@ -38,6 +38,14 @@ class Monitor:
         self._socket = own
         self._loop: AbstractEventLoop | None = None
         self._client: QMPClient | None = None
+        self._meanwhile: tuple[int, Callable[[], bool]] | None = None
+
+    def tend(self, descriptor: int, ready: Callable[[], bool]) -> None:
+        """While this side waits for the monitor, call `ready` whenever `descriptor` can be read, until it says False.
+
+        QEMU answers nothing while the console's socket, which is small, is full of what the guest has to say.
+        """
+        self._meanwhile = (descriptor, ready)
 
     @property
     def connected(self) -> bool:
@@ -101,6 +109,7 @@ class Monitor:
 
     def close(self) -> None:
         """Hang up."""
+        self._meanwhile = None
         if self._client is not None:
             from qemu.qmp import QMPError
 
@@ -124,13 +133,25 @@ class Monitor:
         if tasks:
             self._run(asyncio.wait(tasks))
 
+    def _tend(self) -> None:
+        if self._meanwhile is not None and not self._meanwhile[1]():
+            self._stop_tending()
+            self._meanwhile = None
+
+    def _stop_tending(self) -> None:
+        if self._meanwhile is not None and self._loop is not None:
+            self._loop.remove_reader(self._meanwhile[0])
+
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         import asyncio
 
         assert self._loop is not None
         callers = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
+        if self._meanwhile is not None:
+            self._loop.add_reader(self._meanwhile[0], self._tend)
         try:
             return self._loop.run_until_complete(asyncio.wait_for(work, _PATIENCE))
         finally:
+            self._stop_tending()
             asyncio._set_running_loop(callers)
