@@ -134,7 +134,7 @@ class Pseries:
     def _architecture_support(self, instance: Instance, stack: Stack) -> None:
         """( vector -- err? ): PAPR B.6.2.3. The hypervisor answers with a whole new tree.
 
-        Nodes that the client has seen keep their handles, and `/chosen` keeps what it held.
+        Nodes that the client has seen keep their handles, and `/chosen` keeps what the new one does not say.
         """
         vector = stack.pop()
         room, size = self._site.tree_room
