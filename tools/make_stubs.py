@@ -17,7 +17,17 @@ def assemble(source: Path) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         thing, image = Path(folder, "stub.o"), Path(folder, "stub.bin")
         _run("powerpc-linux-gnu-as", "-a64", "-mbig", "-I", str(GUEST), "-o", str(thing), str(source))
-        _run("powerpc-linux-gnu-objcopy", "-O", "binary", "-j", ".text", str(thing), str(image))
+        _run(
+            "powerpc-linux-gnu-ld",
+            "-m",
+            "elf64ppc",
+            "-Ttext=0",
+            "-e0",
+            "--oformat=binary",
+            "-o",
+            str(image),
+            str(thing),
+        )
         return image.read_bytes()
 
 
