@@ -33,6 +33,7 @@ GUESTS = Path(__file__).parent.parent / "guests"
 LINKED_AT = 0x2000000
 NESTED_AT = 0x4000000
 FIRST, SECOND = 1, 2
+BRIDGE = ("-device", "pci-bridge,chassis_nr=1")
 H_LOGICAL_CI_LOAD, H_LOGICAL_CI_STORE, H_RTAS, H_CAS = 0x3C, 0x40, 0xF000, 0xF002
 H_PARAMETER = -4
 MIB = 1 << 20
@@ -111,7 +112,7 @@ class FakeBench:
         layout = Layout.for_memory(self.memory.size)
         self.bus = FakeBus(self.memory)
         self.hypervisor = FakeHypervisor()
-        self.hypervisor.functions = {H_CAS: self._cas, H_LOGICAL_CI_STORE: self._store}
+        self.hypervisor.functions = {H_CAS: self._cas, H_RTAS: self._rtas, H_LOGICAL_CI_STORE: self._store}
         self._console = FakeConsole()
         self._cpu = FakeCpu()
         self._cpu.functions[self.callback_entry] = self._callback
@@ -188,6 +189,13 @@ class FakeBench:
         self.memory.write(room, bytes(4) + self._after)
         return 0
 
+    def _rtas(self, block: int) -> int:
+        """Answers `ibm,read-pci-config`: there is one bridge, in slot 0, and bus 1 behind it."""
+        token, *_, address, high, low, width = self.memory.read_cells(block, 7)
+        assert (token, high << 32 | low, width) == (0x2016, 0x800000020000000, 4)
+        self.memory.write_cells(block + 28, (0, 0x00010100) if address == 0x18 else (-1 & 0xFFFFFFFF, 0))
+        return 0
+
     def _store(self, width: int, address: int, value: int) -> int:
         self.memory.write(address, value.to_bytes(width, "big"))
         return 0
@@ -210,7 +218,7 @@ class QemuBench:
         self._screen = os.open(os.devnull, os.O_WRONLY)
         self._shown = bytearray()
         self._typist: threading.Timer | None = None
-        self.vm = VM(kernel=str(program), memory="256M", user=StreamEnd(self._keyboard[0], self._screen))
+        self.vm = VM(kernel=str(program), memory="256M", extra=BRIDGE, user=StreamEnd(self._keyboard[0], self._screen))
         self.vm.listen(self._hear)
         self.vm.__enter__()
         self.vm.run_to_client()

@@ -154,6 +154,19 @@ def test_client_architecture_support(bench: Bench) -> None:
     assert opened(bench, cpu_path) and opened(bench, "/rtas") and opened(bench, "/vdevice/vty")
 
 
+def test_bridges_say_that_they_are(bench: Bench) -> None:
+    """Or Linux, which scans PCI by the tree, finds nothing behind them."""
+    root = opened(bench, "/")
+    bench.call("call-method", "ibm,client-architecture-support", root, GOOD_VECTOR, nret=2)
+    (bridge,) = [node for node in bench.firmware.tree if node.properties.get("class-code", b"")[:3] == b"\0\6\4"]
+    answers = [
+        bench.call("getprop", bridge.phandle, name, bytes(8), 8) for name in ("device_type", "bus-range", "ranges")
+    ]
+    assert [answer.results for answer in answers] == [(4,), (8,), (0,)]
+    assert answers[0].buffers[0].startswith(b"pci\0")
+    assert answers[1].buffers[0] == bytes((0, 0, 0, 1, 0, 0, 0, 1))
+
+
 def test_a_vector_that_is_refused_changes_nothing(bench: Bench) -> None:
     tree = bench.firmware.tree
     before = [(node.path, dict(node.properties)) for node in tree]

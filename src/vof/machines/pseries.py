@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from vof.errors import EngineError, GuestFault
 from vof.firmware import Hooks, OpenFirmware
 from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.machines.pci_bridges import describe_bridges
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
 from vof.ports import Access, BusOp
@@ -108,11 +109,16 @@ class Pseries:
         if size:
             chosen.properties["linux,initrd-start"] = encode_int64(start)
             chosen.properties["linux,initrd-end"] = encode_int64(start + size)
+        self._complete()
+
+    def _complete(self) -> None:
+        """Add what no tree of QEMU's has. Again after the tree was replaced."""
+        describe_bridges(self._tree, self._read_pci_config)
         self._install_methods()
-        self._change(tree)
+        self._change(self._tree)
 
     def _install_methods(self) -> None:
-        """Make openable what clients open. Again after the tree was replaced: nodes may be new."""
+        """Make openable what clients open."""
         tree = self._tree
         tree.root.methods.update(OPENABLE)
         tree.root.methods["ibm,client-architecture-support"] = self._architecture_support
@@ -154,8 +160,7 @@ class Pseries:
         for name, value in self._node("/chosen").properties.items():
             chosen.properties.setdefault(name, value)
         self._tree.replace_from(new)
-        self._install_methods()
-        self._change(self._tree)
+        self._complete()
         stack.append(0)
 
     def _instantiate_rtas(self, instance: Instance, stack: Stack) -> None:
@@ -173,15 +178,30 @@ class Pseries:
         """Start a held CPU by RTAS `start-cpu` (PAPR 7.3.8)."""
         try:
             cpu = decode_int(node.properties["reg"])
-            token = decode_int(self._node("/rtas").properties["start-cpu"])
-        except (KeyError, CellError):  # the client may have changed them
-            raise GuestFault("{} is no CPU that RTAS could start", node.path) from None
-        block = self._site.scratch
-        self._site.memory.write_cells(block, (token, 3, 1, cpu, entry, r3, 0))
-        self._site.hypervisor.hypercall(_H_RTAS, block)
-        status = self._site.memory.read_cells(block + 24, 1)[0]
-        if status:
-            raise GuestFault("RTAS start-cpu: status {}", status - (1 << 32) if status >> 31 else status)
+        except (KeyError, CellError):
+            raise GuestFault("{} is no CPU", node.path) from None
+        self._rtas("start-cpu", (cpu, entry, r3), 0)
+
+    def _read_pci_config(self, buid_high: int, buid_low: int, address: int) -> int:
+        return self._rtas("ibm,read-pci-config", (address, buid_high, buid_low, 4), 1)[0]
+
+    def _rtas(self, name: str, arguments: tuple[int, ...], result_count: int) -> tuple[int, ...]:
+        """Call RTAS (PAPR 7.2.8); the results behind the status.
+
+        Raises:
+            GuestFault: there is no such call, for one because the client has changed `/rtas`, or it failed.
+        """
+        try:
+            token = decode_int(self._node("/rtas").properties[name])
+        except (KeyError, CellError):
+            raise GuestFault("RTAS has no {}", name) from None
+        memory, block = self._site.memory, self._site.scratch
+        memory.write_cells(block, (token, len(arguments), 1 + result_count, *arguments, *[0] * (1 + result_count)))
+        hypercall_status = self._site.hypervisor.hypercall(_H_RTAS, block)[0]
+        status, *results = memory.read_cells(block + 12 + 4 * len(arguments), 1 + result_count)
+        if hypercall_status or status:
+            raise GuestFault("RTAS {}: status {}", name, hypercall_status or status - (status >> 31 << 32))
+        return tuple(results)
 
     def _flattened(self, address: int) -> bytes:
         magic, size = self._site.memory.read_cells(address, 2)
