@@ -111,6 +111,7 @@ class TerminalEnd(StreamEnd):
         self._watch = watch
         self._quit = quit
         self._escaped = False
+        self._last = b"\n"
         self._saved = termios.tcgetattr(reading)
         state = subprocess.run(["stty", "-g"], stdin=reading, capture_output=True, text=True, check=False).stdout
         watch.terminal_changed(os.ttyname(reading), state.strip())
@@ -143,9 +144,17 @@ class TerminalEnd(StreamEnd):
         if passed:
             on_input(bytes(passed))
 
+    def write(self, data: bytes) -> None:
+        """Write all of it, as `StreamEnd.write` does."""
+        self._last = data[-1:] or self._last
+        super().write(data)
+
     def close(self) -> None:
-        """Make the terminal what it was."""
-        with contextlib.suppress(termios.error, OSError):  # it may be gone
+        """Make the terminal what it was, with the cursor at the start of a line."""
+        with contextlib.suppress(OSError, UsageError):  # it may be gone
+            if self._last != b"\n":
+                super().write(b"\r\n")
+        with contextlib.suppress(termios.error, OSError):
             termios.tcsetattr(self._reading, termios.TCSANOW, self._saved)
         self._watch.terminal_restored()
 
