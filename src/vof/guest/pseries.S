@@ -79,11 +79,13 @@ post:   lwz     5, SEQ(12)
 post_numbered:
         stw     5, SEQ(12)
         stw     4, REQUEST_KIND(12)
+        addi    11, 12, REQUEST_SEQ
         lwsync
-        stw     5, REQUEST_SEQ(12)
+        stwbrx  5, 0, 11
 spin:   lwz     6, SPINS(12)
+        addi    11, 12, ORDER_SEQ
         mtctr   6
-1:      lwz     6, ORDER_SEQ(12)
+1:      lwbrx   6, 0, 11
         cmplw   6, 5
         beq     obey
         bdnz    1b
@@ -272,7 +274,8 @@ nap:    lwz     8, NAP(12)
         li      0, MSR_RI
         mtmsrd  0, 1                            # interrupts off, if none came to do it
         lwz     5, SEQ(12)
-        lwz     6, ORDER_SEQ(12)
+        addi    11, 12, ORDER_SEQ
+        lwbrx   6, 0, 11
         cmplw   6, 5
         bne     nap
         li      9, DECREMENTER_VECTOR

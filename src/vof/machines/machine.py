@@ -23,6 +23,7 @@ class Site:
         region: start and size of the firmware's own memory, which no client may claim.
         scratch: a page in it.
         tree_room: address and size of the room in it for a flattened tree.
+        taken_over: called, if given, when the client program takes the machine over.
     """
 
     memory: Memory
@@ -34,6 +35,7 @@ class Site:
     region: tuple[int, int]
     scratch: int
     tree_room: tuple[int, int]
+    taken_over: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

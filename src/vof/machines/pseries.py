@@ -84,7 +84,7 @@ class Pseries:
             self._claims,
             clock=site.clock,
             cpu=site.cpu,
-            hooks=Hooks(start_cpu=self._start_cpu),
+            hooks=Hooks(quiesce=site.taken_over, start_cpu=self._start_cpu),
             scratch=site.scratch,
         )
         chosen = self._node("/chosen")

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["VM", "EndReason", "Ending", "ExpectTimeout"]
 
 _VERSION = "0.1.0"
-_LOOK_EVERY = 0x100
-"""Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
 _MONITOR_AFTER = 1.0
@@ -106,9 +104,9 @@ class VM:
         self._listeners: list[Listener] = []
         self._started = time.monotonic()
         self._heard = bytearray()
-        self._calls = 0
-        self._calls_before = -1
+        self._calls_seen = -1
         self._calm_since = 0.0
+        self._watching = False
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
         self._clock = HostClock()
@@ -138,8 +136,8 @@ class VM:
             guardian: who cleans up should this process die; one is made where none is given.
         """
         if guardian is None:
-            guardian = self._guardian = Guardian()
-        self.engine.answer = self._answer
+            with signals_held():
+                guardian = self._guardian = Guardian()
         self.engine.idle = self._idle
         self.engine.start(guardian)
         self._tell_phase("engine started", f"process {self.engine.pid}")
@@ -262,16 +260,13 @@ class VM:
     # The run loop
 
     def _loop(self) -> None:
-        engine = self.engine
         while self.ending is None and not self._done():
-            request = engine.wait()
+            what = self.engine.serve()
             try:
-                if request is Request.CALL:
-                    self._serve(engine.call_address)
-                    if self._calls % _LOOK_EVERY:
-                        continue
-                elif request is Request.HELLO:
+                if isinstance(what, Request):  # hello
                     self._boot()
+                elif what is not None:
+                    self._act(what)
             except Departed as departed:  # while the machine was being made ready
                 self._act(departed.outcome)
             if self._idle(0):
@@ -280,16 +275,10 @@ class VM:
     def _is_over(self) -> bool:
         return self.ending is not None or time.monotonic() >= self._deadline
 
-    def _serve(self, address: int) -> None:
-        assert self.firmware is not None
-        self._calls += 1
-        self._act(self.firmware.call(address))
-
     def _act(self, outcome: Outcome) -> None:
+        """Do what a client call ended in, other than a plain return."""
         if type(outcome) is Return:
             self.engine.give_back(outcome.r3)
-            if self.firmware is not None and self.firmware.quiesced and not self.console.handed_over:
-                self._hand_over()
         elif type(outcome) is Jump:
             self.engine.jump(outcome.entry, r3=outcome.r3, r4=outcome.r4, r6=outcome.r6, r7=outcome.r7)
         elif type(outcome) is Reset:
@@ -302,10 +291,6 @@ class VM:
             self.engine.give_back(0)
         elif type(outcome) is Exit:
             self._end(EndReason.EXIT, "the client program called exit")
-
-    def _answer(self, address: int) -> Any:
-        assert self.firmware is not None
-        return self.firmware.call(address)
 
     def _boot(self) -> None:
         """The stub said hello: make a firmware, and start the client program."""
@@ -330,11 +315,13 @@ class VM:
             region=(layout.page, layout.end - layout.page),
             scratch=layout.scratch,
             tree_room=layout.tree,
+            taken_over=self._hand_over,
         )
         machine = self._machine(site, f"vof,{_VERSION}")
         program = self.images.program
         self.firmware = machine.power_on(engine.last_hello, program, self._changes.apply)
         self.firmware.listeners += self._listeners
+        engine.answer = self.firmware.call
         self.boots += 1
         if self.images.kernel is None:
             return
@@ -347,7 +334,7 @@ class VM:
         """The client program has taken the machine over."""
         self.engine.leave()
         self.console.hand_over()
-        self._tell_phase("client program has the machine", f"after {self._calls} calls")
+        self._tell_phase("client program has the machine", f"after {self.engine.calls} calls")
 
     def _idle(self, seconds: float) -> bool:
         """Wait, tend to the console and to QEMU; whether the run loop shall stop waiting."""
@@ -356,8 +343,8 @@ class VM:
         self.console.flush()
         if self.engine.ended is not None:
             self._engine_ended()
-        elif self._calls != self._calls_before:
-            self._calls_before = self._calls
+        elif self.engine.calls != self._calls_seen:
+            self._calls_seen = self.engine.calls
             self._calm_since = time.monotonic()
         elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
             self._watch_monitor()
@@ -365,7 +352,9 @@ class VM:
 
     def _watch_monitor(self) -> None:
         """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""
-        if self.engine.monitor.connected:
+        if self._watching:
+            if self.engine.monitor.has_events:  # they came with the answer to a command
+                self._take_events()
             return
         try:
             status = self.engine.ask_monitor("query-status")
@@ -374,6 +363,7 @@ class VM:
                 raise
             return
         self._selector.register(self.engine.monitor, selectors.EVENT_READ, self._take_events)
+        self._watching = True
         if status["status"] == "guest-panicked":  # before anybody was there to hear of it
             self._end(EndReason.PANIC, "the guest panicked")
 

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from io import FileIO
 from typing import Any
 
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
@@ -34,6 +35,8 @@ _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
 _NONCE_AT = 0x1000 + 0x800 + 0x0C
 _CACHE_LINE = 128
+_LOOK_EVERY = 0x100
+"""Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
@@ -51,7 +54,8 @@ class QemuEngine:
     Attributes:
         layout: where the firmware's region lies in guest memory.
         memory: guest memory, as far as a client program in real mode reaches.
-        answer: answers the client calls that come while a port call waits (from callbacks). The run loop sets it.
+        answer: answers the client call whose block is at an address. The run loop sets it.
+        calls: client calls answered with a plain return.
         idle: waits for so many seconds at most and tends to other things; says whether to stop waiting. The run loop
             sets it.
         abandoned: nobody will resume the guest again: orders under way are given up. The run loop sets it.
@@ -61,7 +65,8 @@ class QemuEngine:
     def __init__(self, options: QemuOptions) -> None:
         self.options = options
         self.layout = Layout.for_memory(options.first_memory)
-        self.answer: Callable[[int], Outcome] | None = None
+        self.answer: Callable[[int], Outcome] = _refuse
+        self.calls = 0
         self.idle: Callable[[float], bool] = _sleep
         self.abandoned = False
         self.last_hello = 0
@@ -195,26 +200,35 @@ class QemuEngine:
 
     # The trap
 
-    def wait(self) -> Request | None:
-        """Wait for the guest's next request; None if `idle` stopped the waiting."""
+    def serve(self) -> Request | Outcome | None:
+        """Run the guest and answer its client calls, until there is something for the run loop to do.
+
+        Returns:
+            `Request.HELLO` if the stub said hello after a reset; the outcome of a call that does not simply return;
+            None if `idle` stopped the waiting.
+        """
+        mailbox, idle = self._mailbox, self.idle
         if self._said_hello:
             self._said_hello = False
             return RequestKind.HELLO
-        if not self._mailbox.wait(self.idle):
-            return None
-        kind = self._mailbox.kind
-        if kind is RequestKind.HELLO:
-            self.last_hello = self._mailbox.argument
-            self._mailbox.may_nap(True)
-        return kind
-
-    @property
-    def call_address(self) -> int:
-        """Where the argument block of the client call is that `wait` told of."""
-        return self._mailbox.argument
+        while mailbox.wait(idle):
+            kind = mailbox.kind
+            if kind is RequestKind.CALL:
+                outcome = self.answer(mailbox.argument)
+                if type(outcome) is not Return:
+                    return outcome
+                mailbox.give_back(outcome.r3)
+                self.calls += 1
+                if not self.calls % _LOOK_EVERY and idle(0):
+                    return None
+            elif kind is RequestKind.HELLO:
+                self.last_hello = mailbox.argument
+                mailbox.may_nap(True)
+                return kind
+        return None
 
     def give_back(self, r3: int) -> None:
-        """Return from the client call with this in r3."""
+        """Return from the client call whose outcome `serve` returned, with this in r3."""
         self._mailbox.give_back(r3)
 
     def jump(
@@ -299,7 +313,6 @@ class QemuEngine:
                 self.last_hello = self._mailbox.argument
                 self._said_hello = True
                 raise Departed(Reset())
-            assert self.answer is not None
             outcome = self.answer(self._mailbox.argument)
             if not isinstance(outcome, Return):
                 raise Departed(outcome)
@@ -328,7 +341,9 @@ class QemuEngine:
 
     def _memory_file(self, name: str, size: int) -> int:
         descriptor = os.memfd_create(name)
-        self._closers.append(lambda: os.close(descriptor))
+        self._closers.append(
+            FileIO(descriptor, "r+").close
+        )  # which is closed with this engine, if nobody does it before
         try:
             os.ftruncate(descriptor, size)
         except OSError as error:
@@ -339,6 +354,10 @@ class QemuEngine:
         ours, theirs = socket.socketpair()
         self._closers += [ours.close, theirs.close]
         return ours, theirs
+
+
+def _refuse(address: int) -> Outcome:
+    return Return(-1)
 
 
 def _sleep(seconds: float) -> bool:

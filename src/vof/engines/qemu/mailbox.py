@@ -79,7 +79,7 @@ class Mailbox:
         self._ram = ram
         self._box = page + _BOX
         self._batch = page + _BATCH
-        self._nonce = nonce
+        self._nonce = _swap32(nonce)
         with memoryview(ram) as whole, whole[self._box : self._box + _BOX_SIZE] as box:
             self._words = box.cast("Q")
         self._head_at = self._box + 0x10
@@ -131,17 +131,21 @@ class Mailbox:
 
     def give_back(self, r3: int) -> None:
         """Order: return to the client program with this in r3."""
-        self._words[_ORDER_ARGUMENT] = _SWAPPED.get(r3) or _swap(r3)
-        self._words[_ORDER] = self._return_order
-        self._expect_next()
+        words = self._words
+        words[_ORDER_ARGUMENT] = _swap(r3) if r3 else 0
+        words[_ORDER] = self._return_order
+        # The rest happens while the guest is already running on.
+        number = self._number = (self._number + 1) & 0x7FFFFFFF
+        self._expected = _word(number, self._nonce)
+        self._return_order = _word(number, _RETURN)
 
     def order(self, kind: OrderKind, arguments: Sequence[int]) -> None:
         """Give an order with at most twelve 64-bit arguments."""
         words = self._words
         for index, argument in enumerate(arguments, _ORDER_ARGUMENT):
             words[index] = _swap(argument)
-        words[_ORDER] = _swap(self._number << 32 | kind)
-        self._expect_next()
+        words[_ORDER] = _word(self._number, _swap32(kind))
+        self._expect(self._number + 1 & 0x7FFFFFFF)
 
     def results(self) -> tuple[int, ...]:
         """The nine words that came with the last request, unsigned."""
@@ -165,32 +169,54 @@ class Mailbox:
         word = self._words[_REQUEST]
         self._seen = word
         if word != self._expected:
-            number, nonce = divmod(_swap(word), 1 << 32)
+            number, nonce = _halves(word)
             if nonce != self._nonce or not number & _HELLO_BIT:
                 return False
-            self._number = number
-            self._set_return_order()
+            self._expect(number)
         kind, self.argument = _REQUEST_HEAD.unpack_from(self._ram, self._head_at)
         self.kind = _KINDS.get(kind, RequestKind.DONE)
         return True
 
-    def _expect_next(self) -> None:
-        # All of this happens while the guest is already running on.
-        self._number = (self._number + 1) & 0x7FFFFFFF
-        self._expected = _swap(self._number << 32 | self._nonce)
-        self._set_return_order()
-
-    def _set_return_order(self) -> None:
-        self._return_order = _swap(self._number << 32 | OrderKind.RETURN)
+    def _expect(self, number: int) -> None:
+        """The request with this number is the one that comes next, or that has come."""
+        self._number = number
+        self._expected = _word(number, self._nonce)
+        self._return_order = _word(number, _RETURN)
 
 
 _HELLO_BIT = 0x80000000
 _KINDS = {int(kind): kind for kind in RequestKind}
 
+# A word of the mailbox that both sides compare or write at once: a number, which is little-endian in memory, and what
+# follows it there. On this host it is read as a native 64-bit integer.
+if sys.byteorder == "little":
+
+    def _word(number: int, follows: int) -> int:
+        return follows << 32 | number
+
+    def _halves(word: int) -> tuple[int, int]:
+        return word & 0xFFFFFFFF, word >> 32
+
+    def _swap32(value: int) -> int:
+        """A 32-bit value as this host reads it where the guest wrote it big-endian, or the other way round."""
+        return int.from_bytes(value.to_bytes(4, "big"), "little")
+
+else:
+
+    def _word(number: int, follows: int) -> int:
+        return int.from_bytes(number.to_bytes(4, "little"), "big") << 32 | follows
+
+    def _halves(word: int) -> tuple[int, int]:
+        return int.from_bytes((word >> 32).to_bytes(4, "big"), "little"), word & 0xFFFFFFFF
+
+    def _swap32(value: int) -> int:
+        """A 32-bit value as this host reads it where the guest wrote it big-endian, or the other way round."""
+        return value
+
+
+_RETURN = _swap32(OrderKind.RETURN)
+
 
 def _swap(value: int) -> int:
     """A 64-bit value as this host's memory must hold it to be big-endian there, or back."""
     return int.from_bytes((value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big"), sys.byteorder)
-
-
-_SWAPPED = {value: _swap(value) for value in (-1,)}

@@ -52,6 +52,11 @@ class Monitor:
         """Whether the greeting is over."""
         return self._client is not None
 
+    @property
+    def has_events(self) -> bool:
+        """Whether events were received that nobody has taken."""
+        return self._client is not None and not self._client.events.empty()
+
     def fileno(self) -> int:
         """For a selector: readable when events wait."""
         return self._socket.fileno()
