@@ -222,6 +222,11 @@ def test_exit_from_inside_a_callback(bench: Bench) -> None:
     assert bench.firmware.depth == 0
 
 
+def test_enter_from_inside_a_callback_goes_on(bench: Bench) -> None:
+    root = callback_bench(bench, leave=bench.call.block("enter", (), 0))
+    assert bench.call("call-method", "up", root, 3, nret=2).results == (0, 4)
+
+
 def test_chain_from_inside_a_callback(bench: Bench) -> None:
     leave = bench.call.block("chain", (0, 0, bench.second_entry, 0, 0), 0)
     root = callback_bench(bench, leave)

@@ -21,7 +21,7 @@ from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
 from vof.firmware.table import SERVICES
 from vof.memory import ClaimMap
-from vof.outcomes import DONE, MALFORMED, Departed, Outcome
+from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome
 from vof.packages import Instance, Throw
 from vof.ports import Clock, Cpu, Memory
 from vof.tree import DeviceTree, Node, encode_int
@@ -158,6 +158,8 @@ class OpenFirmware:
             results = value
         elif isinstance(value, int):
             results = (int(value),)  # a Python method's True
+        elif type(value) is Enter and self.depth:
+            why = GuestFault("no prompt inside of a callback")  # unwinding would lose the calls that it is inside of
         elif value is not None:
             outcome = value
         if result_count:
