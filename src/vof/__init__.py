@@ -12,7 +12,7 @@ The public names are imported when they are first used: a program that only read
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # typing takes longer to import than all the rest; checkers know the name
 
 if TYPE_CHECKING:
     from vof.errors import EngineError, GuestFault, PortError, UsageError, VofError
