@@ -34,6 +34,7 @@ FLOORS = {
     "vof.events": 0,
     "vof.outcomes": 0,
     "vof.ports": 0,
+    "vof.version": 0,
 }
 ROOF = {"vof", "vof.__main__"}  # above all floors: the public names and `python -m vof`
 SHARED_FLOOR = 0  # single modules of words, which may use each other's; elsewhere a neighbour is out of reach

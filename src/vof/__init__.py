@@ -59,9 +59,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> object:
     value: object
     if name == "__version__":
-        from importlib.metadata import version
+        from vof.version import VERSION
 
-        value = version("vof")
+        value = VERSION
     elif name in _HOME_OF:
         from importlib import import_module
 

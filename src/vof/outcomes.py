@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DONE", "MALFORMED", "Departed", "Enter", "Exit", "Jump", "Outcome", "Reset", "Return"]
+__all__ = ["DONE", "MALFORMED", "Departed", "Enter", "Exit", "Jump", "Outcome", "Reset", "Return", "Suspended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,10 @@ class Departed(Exception):
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+
+
+class Suspended(Exception):
+    """The run loop has to stop while a port waits: the client call is asked again when it goes on.
+
+    Raised by `Console.wait` alone, and only for a call that is not inside of another.
+    """

@@ -339,6 +339,21 @@ def test_low_memory_is_the_clients(qemu: QemuBench) -> None:
 
 
 @pytest.mark.guest
+def test_a_script_may_stop_while_the_client_waits_for_a_key(qemu: QemuBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for = qemu.wait_for
+
+    def in_slices(done: Callable[[], bool]) -> bool:
+        for _ in range(3):
+            assert not qemu.vm.run_until(lambda: False, timeout=0.05), "the run loop came back"
+        return wait_for(done)
+
+    monkeypatch.setattr(qemu, "wait_for", in_slices)
+    stdin = cell(qemu, "/chosen", "stdin")
+    qemu.type_later(b"k")
+    assert qemu.call("call-method", "key", stdin, nret=2).results == (0, ord("k"))
+
+
+@pytest.mark.guest
 def test_the_clients_stack_is_not_used(qemu: QemuBench) -> None:
     start = qemu.symbol("stack_end")
     size = qemu.symbol("stack") - start

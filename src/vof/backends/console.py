@@ -14,6 +14,7 @@ from typing import Protocol
 
 from vof.errors import PortError
 from vof.events import ConsoleInput, ConsoleOutput, Event
+from vof.outcomes import Suspended
 
 __all__ = ["HostConsole", "UserEnd"]
 
@@ -45,6 +46,11 @@ class HostConsole:
         user: the user's end.
         device: the host's end of the guest's console device, if it has one.
         tell: gets the console's events; None where nobody listens.
+
+    Attributes:
+        handed_over: whether the guest's own driver has the console.
+        idle: waits for so many seconds at most and tends to other things, the console's two sides among them; says
+            whether the run loop has to stop. The run loop sets it.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class HostConsole:
     ) -> None:
         self.user = user
         self.handed_over = False
+        self.idle: Callable[[float], bool] = self._look
         self._device = device
         self._tell = tell
         self._typed = bytearray()
@@ -128,12 +135,13 @@ class HostConsole:
 
     def wait(self, milliseconds: int) -> bool:
         """Port `Console`."""
-        if not self._typed:
-            self._look(milliseconds / 1000)
+        if not self._typed and self.idle(milliseconds / 1000):
+            raise Suspended
         return bool(self._typed)
 
-    def _look(self, seconds: float) -> None:
+    def _look(self, seconds: float) -> bool:
         if self._selector is None:
             raise PortError("nobody watches the console")
         for key, _ in self._selector.select(seconds):
             key.data()
+        return False

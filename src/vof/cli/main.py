@@ -58,9 +58,9 @@ def _run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     if name in ("--version", "-version"):
-        from importlib.metadata import version
+        from vof.version import VERSION
 
-        print(f"vof {version('vof')}")
+        print(f"vof {VERSION}")
         return 0
     if name not in COMMANDS:
         raise UsageError(_unknown(name))

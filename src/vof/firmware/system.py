@@ -134,7 +134,7 @@ class OpenFirmware:
         outcome: Outcome = DONE
         why: Exception | None = None
         if self.listeners:
-            self._tell(ClientCall(row.name, arguments, self.depth))
+            self.tell(ClientCall(row.name, arguments, self.depth))
         self.depth += 1
         try:
             if row.variadic:
@@ -349,7 +349,7 @@ class OpenFirmware:
                     results = (failure,)
         if self.listeners:
             why = GuestFault('no service "{}"', name) if isinstance(fault, KeyError) else fault
-            self._tell(ClientCall(name, arguments, self.depth))
+            self.tell(ClientCall(name, arguments, self.depth))
             self._tell_return(name, arguments, results, MALFORMED, why)
         return MALFORMED
 
@@ -358,9 +358,10 @@ class OpenFirmware:
     ) -> None:
         cells = tuple(value & 0xFFFFFFFF for value in results)
         status = -1 if outcome is MALFORMED else 0
-        self._tell(ClientReturn(name, arguments, cells, status, "" if why is None else str(why), self.depth))
+        self.tell(ClientReturn(name, arguments, cells, status, "" if why is None else str(why), self.depth))
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Have the listeners know."""
         for listener in self.listeners:
             listener(event)
 

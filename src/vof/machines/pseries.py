@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from vof.errors import EngineError, GuestFault
+from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
 from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
 from vof.machines.pci_bridges import describe_bridges
@@ -78,7 +79,7 @@ class Pseries:
                 self._claims.claim(start, size, 0)
         self._tree = tree
         self._furnish(program)
-        firmware = OpenFirmware(
+        firmware = self._firmware = OpenFirmware(
             tree,
             site.memory,
             self._claims,
@@ -161,6 +162,7 @@ class Pseries:
             chosen.properties.setdefault(name, value)
         self._tree.replace_from(new)
         self._complete()
+        self._firmware.tell(TreeReplaced(len(self._tree)))
         stack.append(0)
 
     def _instantiate_rtas(self, instance: Instance, stack: Stack) -> None:

@@ -30,6 +30,7 @@ class TreeChanges:
 
     def __init__(self, dtb: str, sets: Sequence[str]) -> None:
         self._over: DeviceTree | None = None
+        self._applied = False
         if dtb:
             from vof.tree import parse_fdt
 
@@ -43,7 +44,7 @@ class TreeChanges:
         self._sets = [_parse(text) for text in sets]
 
     def apply(self, tree: DeviceTree) -> None:
-        """Make the changes.
+        """Make the changes. A node that was there the first time and is gone from a later tree is passed over.
 
         Raises:
             UsageError: a node to change isn't there.
@@ -59,8 +60,11 @@ class TreeChanges:
                         mine.properties[name] = value
         for path, name, value in self._sets:
             if tree.find(path) is None:
+                if self._applied:
+                    continue
                 raise UsageError(f"--set {path}:{name}: the tree has no {path}; `vof tree -machine …` shows it")
             tree.set(path, name, value)
+        self._applied = True
 
 
 def _parse(text: str) -> tuple[str, str, bytes]:

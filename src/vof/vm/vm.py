@@ -20,9 +20,10 @@ from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
 from vof.engines.qemu import QemuEngine, Request
 from vof.engines.qemu.guardian import Guardian
 from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, VofError
+from vof.errors import EngineError, PortError, VofError
 from vof.events import ConsoleOutput, Event, Listener, Phase
 from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
+from vof.version import VERSION
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.images import Images
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VM", "EndReason", "Ending", "ExpectTimeout"]
 
-_VERSION = "0.1.0"
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
 _MONITOR_AFTER = 1.0
@@ -139,6 +139,7 @@ class VM:
             with signals_held():
                 guardian = self._guardian = Guardian()
         self.engine.idle = self._idle
+        self.console.idle = self._idle_in_call
         self.engine.start(guardian)
         self._tell_phase("engine started", f"process {self.engine.pid}")
         self.console.register(self._selector)
@@ -317,7 +318,7 @@ class VM:
             tree_room=layout.tree,
             taken_over=self._hand_over,
         )
-        machine = self._machine(site, f"vof,{_VERSION}")
+        machine = self._machine(site, f"vof,{VERSION}")
         program = self.images.program
         self.firmware = machine.power_on(engine.last_hello, program, self._changes.apply)
         self.firmware.listeners += self._listeners
@@ -349,6 +350,17 @@ class VM:
         elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
             self._watch_monitor()
         return self._done() or self._is_over()
+
+    def _idle_in_call(self, seconds: float) -> bool:
+        """As `_idle`, where a port waits inside a client call: whether that call shall be asked again later.
+
+        Raises:
+            PortError: there is no later.
+        """
+        stop = self._idle(seconds)
+        if self.ending is not None:
+            raise PortError("the machine has ended")
+        return stop and not self.engine.ordering
 
     def _watch_monitor(self) -> None:
         """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""

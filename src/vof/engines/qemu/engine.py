@@ -23,7 +23,7 @@ from vof.engines.qemu.refusal import refusal
 from vof.engines.qemu.signals import signals_held
 from vof.errors import EngineError, PortError, UsageError, VofError
 from vof.memory import GuestMemory
-from vof.outcomes import Departed, Exit, Outcome, Reset, Return
+from vof.outcomes import Departed, Exit, Outcome, Reset, Return, Suspended
 from vof.ports import Access, BusOp
 
 __all__ = ["QemuEngine", "Request"]
@@ -56,6 +56,7 @@ class QemuEngine:
         memory: guest memory, as far as a client program in real mode reaches.
         answer: answers the client call whose block is at an address. The run loop sets it.
         calls: client calls answered with a plain return.
+        ordering: orders that the guest is obeying now, one inside the other.
         idle: waits for so many seconds at most and tends to other things; says whether to stop waiting. The run loop
             sets it.
         abandoned: nobody will resume the guest again: orders under way are given up. The run loop sets it.
@@ -72,6 +73,8 @@ class QemuEngine:
         self.last_hello = 0
         self.command: list[str] = []
         self._said_hello = False
+        self._asked = False
+        self.ordering = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: Guardian | None = None
         self._closers: list[Callable[[], None]] = []
@@ -211,10 +214,16 @@ class QemuEngine:
         if self._said_hello:
             self._said_hello = False
             return RequestKind.HELLO
-        while mailbox.wait(idle):
+        asked, self._asked = self._asked, False
+        while asked or mailbox.wait(idle):
+            asked = False
             kind = mailbox.kind
             if kind is RequestKind.CALL:
-                outcome = self.answer(mailbox.argument)
+                try:
+                    outcome = self.answer(mailbox.argument)
+                except Suspended:
+                    self._asked = True
+                    return None
                 if type(outcome) is not Return:
                     return outcome
                 mailbox.give_back(outcome.r3)
@@ -305,6 +314,13 @@ class QemuEngine:
     def _order(self, kind: OrderKind, arguments: Sequence[int]) -> tuple[int, ...]:
         """Give an order and wait for its results, answering the client calls that come meanwhile."""
         self._mailbox.order(kind, arguments)
+        self.ordering += 1
+        try:
+            return self._await_done()
+        finally:
+            self.ordering -= 1
+
+    def _await_done(self) -> tuple[int, ...]:
         while True:
             self._mailbox.wait(self._idle_on)
             if self._mailbox.kind is RequestKind.DONE:
