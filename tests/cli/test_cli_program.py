@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_every_command_has_help(name: str) -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    declared = importlib.metadata.version("vof")
     assert vof("--version").stdout == f"vof {declared}\n"
     assert package.__version__ == declared == version("vof")
 
