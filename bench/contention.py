@@ -39,10 +39,10 @@ def measure(options: Options) -> Report:
                     boots.setdefault(subject, []).append(machine.wait_for(KERNEL, _TIMEOUT))
                     if firmware is Firmware.VOF:
                         phases.setdefault(subject, []).append(client_phase(machine.output))
-    for subject, samples in phases.items():
-        report.add("client-interface phase", subject, "ms", samples)
     for subject, samples in boots.items():
         report.add("Linux version", subject, "s", samples)
+    for subject, samples in phases.items():
+        report.add("client-interface phase", subject, "ms", samples)
     report.expect_ratio("client-interface phase", "vof, busy", "vof, idle", 5)
     settled = [_settled_cpu(options, kernel, initrd) for _ in range(options.times(usual=3))]
     report.add("Python's CPU once the guest is alone", "vof, idle", "%", settled)

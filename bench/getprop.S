@@ -3,25 +3,21 @@
 #
 # bootargs: the name of a property. The whole tree is walked, and the last node that has the property is the one asked.
 # Output, a letter and eight hexadecimal digits a line: N nodes; then ROUNDS times G and H, the ticks that CALLS calls
-# of getprop, or of milliseconds, the cheapest service, took; then E, getprop's result.
+# of getprop, or of milliseconds, the cheapest service, took; then E, getprop's result. ROUNDS and CALLS are given to the
+# assembler.
 #
 # r31 data and argument block, r30 client interface, r29 node, r28 the node asked, r24 count, r25 start
 
-        .ifndef ROUNDS
-        .set    ROUNDS, 10
-        .set    CALLS,  2000
-        .endif
         .set    H_PUT_TERM_CHAR, 0x58
         .set    ROOM,           block - data + 64       # 64 bytes for the property's name, then 64 for its value
 
         .macro  invoke  name, count             # a client call: arguments in r5 … r8, its result cell to r3
-        addi    3, 31, \name - data
+        .subsection 1
+8:      .asciz  "\name"
+        .subsection 0
+        addi    3, 31, 8b - data
         li      4, \count
         bl      call
-        .endm
-        .macro  print   letter                  # the letter and r3
-        li      4, \letter
-        bl      show
         .endm
         .macro  measure letter, name, count     # CALLS calls of a service with these arguments
         li      24, CALLS
@@ -36,7 +32,8 @@
         mr      23, 3
         mftb    3
         subf    3, 25, 3
-        print   \letter
+        li      4, \letter
+        bl      show
         .endm
 
         .machine power8
@@ -81,7 +78,8 @@ visit:  mr      29, 3
         cmplwi  3, 0
         bne     2b
         mr      3, 24
-        print   'N'
+        li      4, 'N'
+        bl      show
 
         li      22, ROUNDS
 round:  measure 'G', getprop, 4
@@ -90,7 +88,8 @@ round:  measure 'G', getprop, 4
         addic.  22, 22, -1
         bne     round
         mr      3, 21
-        print   'E'
+        li      4, 'E'
+        bl      show
         b       .
 
 call:   mflr    27
@@ -129,18 +128,11 @@ show:   stb     4, line - data(31)
         sc      1
         blr
 
-        .balign 16
+        .balign 0x1000                          # stores next to code are slow in an emulator, and clients make none
 data:
 line:   .ascii  "?00000000\r\n     "
 digits: .ascii  "0123456789abcdef"
 chosen:         .asciz "/chosen"
 bootargs:       .asciz "bootargs"
-finddevice:     .asciz "finddevice"
-getprop:        .asciz "getprop"
-getproplen:     .asciz "getproplen"
-peer:           .asciz "peer"
-child:          .asciz "child"
-parent:         .asciz "parent"
-milliseconds:   .asciz "milliseconds"
         .balign 16
 block:  .space  64 + 128
