@@ -1,8 +1,8 @@
 # The stub for machines that PAPR describes: a 64-bit CPU in big-endian real mode under a hypervisor.
 #
 # QEMU loads this file at 0 and enters it at 0x100 with the flattened tree's address in r3, at power-on and at every
-# reset. It copies its second page, the resident one, to the place that the host has patched in, and says hello from
-# there; low memory is the client program's from then on. All that outlives a call lies in the resident page; the
+# reset. It copies its second and third pages, the resident ones, to the place that the host has patched in, and says
+# hello from there; low memory is the client program's from then on. All that outlives a call lies in those pages; the
 # client's stack is never used, for it may be tiny.
         .include "mailbox.inc"
 
@@ -12,9 +12,9 @@
         .set    DECREMENTER_VECTOR,     0x900
         .set    MSR_RI,                 0x2
         .set    MSR_IR_DR,              0x30
-        .set    PAGE_WORDS,             0x1000 / 8
+        .set    RESIDENT_WORDS,         0x2000 / 8
 
-        # r12 = the resident page's address. The code lies in its first half, so dropping the low bits finds it.
+        # r12 = the resident page's address. All resident code is on it, so dropping the low bits finds it.
         .macro  find_page
         bcl     20, 31, 99f
 99:     mflr    12
@@ -31,7 +31,7 @@ reset:  bcl     20, 31, 1f
 1:      mflr    4
         clrrdi  4, 4, 12
         ld      12, place(4)
-        li      6, PAGE_WORDS
+        li      6, RESIDENT_WORDS
         mtctr   6
         addi    5, 4, 0xff8
         addi    7, 12, -8
@@ -39,7 +39,7 @@ reset:  bcl     20, 31, 1f
         stdu    6, 8(7)
         bdnz    2b
         sync
-        li      6, 0x1000                       # what was written is about to be run
+        li      6, 0x1000                       # the code that was written is about to be run
         li      7, 0
 3:      icbi    7, 12
         addi    7, 7, 128
@@ -328,4 +328,4 @@ hello:  find_page
         .long   FLAG_MAY_NAP
         .long   4000                            # SPINS
         .long   25600, 1638400                  # FIRST_NAP, LAST_NAP: 50 µs and 3.2 ms at 512 MHz
-        .org    0x2000
+        .org    0x3000

@@ -33,7 +33,7 @@ Request = RequestKind
 _STUB = os.path.join(os.path.dirname(__file__), "..", "..", "guest", "pseries.bin")
 _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
-_NONCE_AT = 0x1000 + 0x800 + 0x0C
+_NONCE_AT = 0x1000 + 0x1000 + 0x0C
 _CACHE_LINE = 128
 _LOOK_EVERY = 0x100
 """Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""

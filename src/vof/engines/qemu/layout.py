@@ -4,8 +4,9 @@ It lies just under QEMU's flattened tree, which QEMU puts two MiB below the end 
 2 GiB if that is lower: as high as a client program in 32-bit real mode can reach, and clear of every address that one
 is linked to (BootX up to 0x1e00000, yaboot's heap below 0x10000000, Linux's own choices below 0x30000000).
 
-    start + 0x00000   the mailbox page: stub, mailbox, frames
-    start + 0x01000   its second page: device accesses in batches
+    start + 0x00000   the resident page: the stub's code, and nothing else
+    start + 0x01000   the mailbox, and the stub's frames
+    start + 0x02000   device accesses in batches
     start + 0x04000   the firmware's scratch page
     start + 0x10000   the stack that a client program starts on, 64 KiB
     start + 0x20000   room for a flattened tree, 2 MiB: QEMU's own, then the one that H_CAS returns
@@ -29,7 +30,7 @@ class Layout:
     """The region's addresses.
 
     Attributes:
-        page: the mailbox page, which is the region's start.
+        page: the resident page, which is the region's start.
         end: the first byte after the region.
     """
 

@@ -1,4 +1,4 @@
-"""The mailbox: how the stub in the guest and this process talk, in a page of shared RAM.
+"""The mailbox: how the stub in the guest and this process talk, in a few pages of shared RAM.
 
 The guest posts a *request* (hello, a client call, "your order is done") and waits; the host answers each with one
 *order* (return, make a hypercall, call a function, jump, …). A request is accepted only if its 64-bit word holds both
@@ -22,9 +22,9 @@ __all__ = ["BATCH_LIMIT", "Mailbox", "OrderKind", "RequestKind"]
 BATCH_LIMIT = 170
 """Device accesses that one batch holds."""
 
-_BOX = 0x800
+_BOX = 0x1000
 _BOX_SIZE = 0x120
-_BATCH = 0x1000
+_BATCH = 0x2000
 _RESULT_CELLS = struct.Struct(">9Q")
 _REQUEST_HEAD = struct.Struct(">I4xQ")
 _ACCESS = struct.Struct(">QQQ")
@@ -67,7 +67,7 @@ class Mailbox:
 
     Args:
         ram: guest memory, from address 0.
-        page: the mailbox page's address, a multiple of 4096.
+        page: the resident page's address, a multiple of 4096; the mailbox is behind it.
         nonce: this run's number, not 0.
 
     Attributes:
