@@ -78,7 +78,8 @@ class Run:
         go, self._go = os.pipe()
         output, writing = os.pipe() if redirect else (-1, self.slave)
         self.process = subprocess.Popen(
-            [sys.executable, DRIVER, moment, str(marks), str(go), *arguments],
+            # Signals have their usual effect, even if a shell that ignores some started the tests in the background.
+            ["env", "--default-signal", sys.executable, DRIVER, moment, str(marks), str(go), *arguments],
             stdin=self.slave,
             stdout=writing,
             stderr=writing,

@@ -29,8 +29,11 @@ def vof(
 def running(
     *arguments: str | Path, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run it beside the test, which waits for its end or fails."""
-    command = [*VOF, *map(str, arguments)]
+    """Run it beside the test, which waits for its end or fails.
+
+    Its signals have their usual effect, even if the tests were started in the background by a shell that ignores some.
+    """
+    command = ["env", "--default-signal", *VOF, *map(str, arguments)]
     with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr) as process:
         try:
             yield process
