@@ -11,8 +11,6 @@ import selectors
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,55 +18,25 @@ from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
 from vof.engines.qemu import QemuEngine, Request
 from vof.engines.qemu.guardian import Guardian
 from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, PortError, VofError
+from vof.errors import EngineError, PortError
 from vof.events import ConsoleOutput, Event, Listener, Phase
 from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
 from vof.version import VERSION
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
+from vof.vm.ending import Ending, EndReason, ExpectTimeout
 from vof.vm.images import Images
 
 if TYPE_CHECKING:
     from vof.firmware import OpenFirmware
     from vof.tree import DeviceTree
 
-__all__ = ["VM", "EndReason", "Ending", "ExpectTimeout"]
+__all__ = ["VM"]
 
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
 _MONITOR_AFTER = 1.0
 """Seconds without a client call before the monitor is connected: its library takes long to import."""
-
-
-class EndReason(StrEnum):
-    """Why a machine ended."""
-
-    POWER_OFF = "power-off"
-    EXIT = "exit"
-    PANIC = "panic"
-    QUIT = "quit"
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a machine ended.
-
-    Attributes:
-        reason: why.
-        message: in words.
-    """
-
-    reason: EndReason
-    message: str
-
-    @property
-    def status(self) -> int:
-        """An exit status for it: 0 for a power-off and for the user's own wish, else not."""
-        return {EndReason.POWER_OFF: 0, EndReason.QUIT: 0, EndReason.EXIT: 3, EndReason.PANIC: 4}[self.reason]
-
-
-class ExpectTimeout(VofError):
-    """What was expected on the console did not come. The message holds the last that did."""
 
 
 class VM:

@@ -193,6 +193,8 @@ class QemuEngine:
         """End QEMU and let go of everything. May be called at any time, more than once."""
         with signals_held():
             if self._process is not None and self.ended is None:
+                # QEMU sees no signal while it waits for somebody to take what the guest has to say.
+                self.console.shutdown(socket.SHUT_RDWR)
                 self._process.terminate()
                 self._process.send_signal(signal.SIGCONT)  # should it be stopped
                 if not self._ends_within(_END_PATIENCE):
@@ -210,7 +212,7 @@ class QemuEngine:
             `Request.HELLO` if the stub said hello after a reset; the outcome of a call that does not simply return;
             None if `idle` stopped the waiting.
         """
-        mailbox, idle = self._mailbox, self.idle
+        mailbox, idle, call = self._mailbox, self.idle, RequestKind.CALL
         if self._said_hello:
             self._said_hello = False
             return RequestKind.HELLO
@@ -218,7 +220,7 @@ class QemuEngine:
         while asked or mailbox.wait(idle):
             asked = False
             kind = mailbox.kind
-            if kind is RequestKind.CALL:
+            if kind is call:
                 try:
                     outcome = self.answer(mailbox.argument)
                 except Suspended:

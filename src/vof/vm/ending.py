@@ -1,0 +1,41 @@
+"""How a VM can end, and how waiting for it can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vof.errors import VofError
+
+__all__ = ["EndReason", "Ending", "ExpectTimeout"]
+
+
+class EndReason(StrEnum):
+    """Why a machine ended."""
+
+    POWER_OFF = "power-off"
+    EXIT = "exit"
+    PANIC = "panic"
+    QUIT = "quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a machine ended.
+
+    Attributes:
+        reason: why.
+        message: in words.
+    """
+
+    reason: EndReason
+    message: str
+
+    @property
+    def status(self) -> int:
+        """An exit status for it: 0 for a power-off and for the user's own wish, else not."""
+        return {EndReason.POWER_OFF: 0, EndReason.QUIT: 0, EndReason.EXIT: 3, EndReason.PANIC: 4}[self.reason]
+
+
+class ExpectTimeout(VofError):
+    """What was expected on the console did not come. The message holds the last that did."""
