@@ -19,6 +19,7 @@ __all__ = ["ESCAPE_HELP", "FileEnd", "NoEnd", "SocketEnd", "StreamEnd", "Termina
 
 _CHUNK = 0x1000
 _ESCAPE = 0x01
+_PEER_PATIENCE = 5.0
 ESCAPE_HELP = "Ctrl-a x ends the machine, Ctrl-a h shows this, Ctrl-a Ctrl-a sends one Ctrl-a"
 
 
@@ -191,6 +192,8 @@ class FileEnd:
 class SocketEnd:
     """A UNIX socket that somebody connects to, one at a time. What nobody is there to see is lost.
 
+    Somebody who stops reading holds the machine up for a while, and then is hung up on.
+
     Args:
         path: where the socket is made; it is removed at the end.
         watch: who removes it should this process die.
@@ -237,6 +240,7 @@ class SocketEnd:
             if self._peer is not None:
                 peer.close()
                 return
+            peer.settimeout(_PEER_PATIENCE)
             self._peer = peer
             selector.register(peer, selectors.EVENT_READ, ready)
 

@@ -8,6 +8,10 @@
 #     remove PATH         this file must not outlive us
 #     removed PATH        … it is gone
 # At the end of the pipe, whatever is left is done.
+runs() {                        # whether a process is there, and more than a zombie
+    read -r _ _ condition _ <"/proc/$1/stat" && [ "$condition" != Z ]
+}
+
 trap '' INT TERM HUP QUIT TSTP TTIN TTOU
 pids='' device='' state=''      # the files are $1 …
 while read -r what rest; do
@@ -35,10 +39,10 @@ if [ -n "$device" ]; then stty "$state" <"$device" & fi
 for path do rm -f -- "$path"; done
 tries=20
 for pid in $pids; do
-    while [ $tries -gt 0 ] && kill -0 "$pid"; do
+    while [ $tries -gt 0 ] && runs "$pid"; do
         sleep 0.1
         tries=$((tries - 1))
     done
-    kill -0 "$pid" && kill -KILL "$pid"
+    runs "$pid" && kill -KILL "$pid"
 done
 wait
