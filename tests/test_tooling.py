@@ -187,7 +187,8 @@ def test_the_guest_files_are_what_their_versions_say() -> None:
 def test_init_does_what_the_command_line_asks(word: str, last: str) -> None:
     folder = guest_files.guests_folder()
     done = run(
-        *("qemu-system-ppc64", "-machine", PSERIES, "-m", "1G", "-nographic", "-no-reboot"),
+        *("qemu-system-ppc64", "-machine", PSERIES, "-m", "1G", "-nodefaults", "-nographic", "-no-reboot"),
+        *("-serial", "stdio"),
         *("-kernel", folder / "vmlinux", "-initrd", folder / "initrd.gz"),
         *("-append", f"console=hvc0 vof.run={word}"),
     )
