@@ -19,7 +19,7 @@ from typing import Any
 import vof.vm
 from vof import loaders
 from vof.cli import main
-from vof.engines.qemu import guardian
+from vof.engines import guardian
 from vof.events import ClientCall, Event, Phase
 
 MOMENT, MARKS, GO = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

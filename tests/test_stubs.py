@@ -8,7 +8,7 @@ from pathlib import Path
 import make_stubs
 import pytest
 
-from vof.engines.qemu import mailbox
+from vof.engines import mailbox
 
 SOURCES = sorted(make_stubs.GUEST.glob("*.S"))
 

@@ -18,7 +18,7 @@ import guest_files
 import pytest
 
 from vof.backends import SocketEnd
-from vof.engines.qemu.guardian import Guardian
+from vof.engines.guardian import Guardian
 from vof.errors import EngineError
 from vof.events import ClientCall, Event, Phase
 from vof.packages import Instance
@@ -265,7 +265,7 @@ def test_panic_that_ends_qemu() -> None:
 def test_panic_before_the_monitor_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     with machine("console=hvc0 vof.run=panic") as vm:
         with monkeypatch.context() as blind:
-            blind.setattr(vm, "_watch_monitor", lambda: None)
+            blind.setattr(vm.engine, "_watch_monitor", lambda: None)
             vm.expect("Kernel panic")
             time.sleep(0.5)
         ending = vm.wait(10)
@@ -347,7 +347,7 @@ def test_quit_while_the_guest_owes_an_answer() -> None:
     def loop_forever(instance: Instance, stack: list[int]) -> None:
         vm.engine.memory.write_cells(vm.engine.layout.scratch, (0x48000000,))  # b .
         threading.Timer(0.3, vm.quit).start()
-        vm.engine.call(vm.engine.layout.scratch, ())
+        vm.engine.trap.call(vm.engine.layout.scratch, ())
 
     with vm:
         vm.run_to_client()

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DONE", "MALFORMED", "Departed", "Enter", "Exit", "Jump", "Outcome", "Reset", "Return", "Suspended"]
+__all__ = [
+    "DONE",
+    "MALFORMED",
+    "Beyond",
+    "Crash",
+    "Departed",
+    "Enter",
+    "Exit",
+    "Jump",
+    "Outcome",
+    "Panic",
+    "PowerOff",
+    "Reset",
+    "Return",
+    "Suspended",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,12 @@ class Jump:
         entry: the address of its first instruction.
         r3, r4: an initial RAM disk's address and size, or 0.
         r6, r7: the address and size of the program's arguments, or 0 (1275 PowerPC binding §8.2.1).
+        toc: r2.
+        stack: r1; 0 for the firmware's own stack.
+        bits: 32, or 64 for a program of 64-bit code.
+        msr: bits of the machine state register to set besides the usual (translation, for one).
+        sprs: special purpose registers to set first, by number.
+        segments: the segment registers 0 … 15, if they are to be set.
     """
 
     entry: int
@@ -29,6 +50,12 @@ class Jump:
     r4: int = 0
     r6: int = 0
     r7: int = 0
+    toc: int = 0
+    stack: int = 0
+    bits: int = 32
+    msr: int = 0
+    sprs: tuple[tuple[int, int], ...] = ()
+    segments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +79,41 @@ class Reset:
     command: str = ""
 
 
-Outcome = Return | Jump | Enter | Exit | Reset
+@dataclass(frozen=True, slots=True)
+class PowerOff:
+    """The machine's power was switched off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """The client program told the machine that it has panicked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The client program did what no machine could go on from.
+
+    Attributes:
+        what: what it did, to follow "the client program".
+        address: the address of the instruction.
+    """
+
+    what: str
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """The client program has the machine and has gone where this engine can't follow.
+
+    Attributes:
+        what: what it wants that the engine hasn't.
+    """
+
+    what: str
+
+
+Outcome = Return | Jump | Enter | Exit | Reset | PowerOff | Panic | Crash | Beyond
 
 DONE = Return(0)
 MALFORMED = Return(-1)

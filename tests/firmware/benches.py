@@ -18,7 +18,7 @@ from elftools.elf.sections import SymbolTableSection
 from fakes import LOST, BoundedMemory, Caller, FakeBus, FakeClock, FakeConsole, FakeCpu, FakeHypervisor
 
 from vof.backends.user_ends import StreamEnd
-from vof.engines.qemu import Layout
+from vof.engines.layout import Layout
 from vof.events import ConsoleOutput, Event
 from vof.firmware import Departed, Exit, Jump, OpenFirmware, Outcome, Return
 from vof.machines.machine import Program, Site
@@ -223,7 +223,7 @@ class QemuBench:
         self.vm.__enter__()
         self.vm.run_to_client()
         self.memory = self.vm.engine.memory
-        self.hypervisor = self.bus = self.vm.engine
+        self.hypervisor = self.bus = self.vm.engine.trap
         self.call = Caller(self.memory, self._symbols["arena"], self._symbols["arena_end"], self._invoke)
         self.callback_entry = self._symbols["callback"]
         self.second_entry = self._symbols["second"]

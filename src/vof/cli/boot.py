@@ -35,7 +35,7 @@ _RUN = Group(
 
 
 def _run(given: Given) -> int:
-    from vof.engines.qemu.guardian import Guardian
+    from vof.engines.guardian import Guardian
     from vof.vm import VM, EndReason
 
     place = given.last("--console", "stdio")

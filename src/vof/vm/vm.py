@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
-from vof.engines.qemu import QemuEngine, Request
-from vof.engines.qemu.guardian import Guardian
-from vof.engines.qemu.signals import signals_held
+from vof.engines.guardian import Guardian
+from vof.engines.qemu import QemuEngine
+from vof.engines.signals import signals_held
+from vof.engines.trap import Hello
 from vof.errors import EngineError, PortError
 from vof.events import ConsoleOutput, Event, Listener, Phase
-from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
+from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
 from vof.version import VERSION
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
@@ -35,8 +36,6 @@ __all__ = ["VM"]
 
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
-_MONITOR_AFTER = 1.0
-"""Seconds without a client call before the monitor is connected: its library takes long to import."""
 
 
 class VM:
@@ -72,9 +71,6 @@ class VM:
         self._listeners: list[Listener] = []
         self._started = time.monotonic()
         self._heard = bytearray()
-        self._calls_seen = -1
-        self._calm_since = 0.0
-        self._watching = False
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
         self._clock = HostClock()
@@ -106,12 +102,12 @@ class VM:
         if guardian is None:
             with signals_held():
                 guardian = self._guardian = Guardian()
-        self.engine.idle = self._idle
+        self.engine.trap.idle = self._idle
         self.console.idle = self._idle_in_call
         self.engine.start(guardian)
-        self._tell_phase("engine started", f"process {self.engine.pid}")
+        self._tell_phase("engine started", self.engine.describe())
         self.console.register(self._selector)
-        self.engine.monitor.tend(self.engine.console.fileno(), self.console.take_output)
+        self.engine.tend(self._selector, self.console.take_output)
         # QEMU is starting: now is the time for what takes long to import.
         from vof.machines.pseries import Pseries
 
@@ -230,10 +226,10 @@ class VM:
 
     def _loop(self) -> None:
         while self.ending is None and not self._done():
-            what = self.engine.serve()
+            what = self.engine.trap.serve()
             try:
-                if isinstance(what, Request):  # hello
-                    self._boot()
+                if isinstance(what, Hello):
+                    self._boot(what)
                 elif what is not None:
                     self._act(what)
             except Departed as departed:  # while the machine was being made ready
@@ -247,9 +243,9 @@ class VM:
     def _act(self, outcome: Outcome) -> None:
         """Do what a client call ended in, other than a plain return."""
         if type(outcome) is Return:
-            self.engine.give_back(outcome.r3)
+            self.engine.trap.give_back(outcome.r3)
         elif type(outcome) is Jump:
-            self.engine.jump(outcome.entry, r3=outcome.r3, r4=outcome.r4, r6=outcome.r6, r7=outcome.r7)
+            self.engine.trap.jump(outcome)
         elif type(outcome) is Reset:
             self._tell_phase("reset", outcome.command)
             self.engine.reset()
@@ -257,28 +253,32 @@ class VM:
             self.console.write(
                 b"\r\n[vof: the client program asked for the ok prompt; there is none yet, it goes on]\r\n"
             )
-            self.engine.give_back(0)
+            self.engine.trap.give_back(0)
         elif type(outcome) is Exit:
             self._end(EndReason.EXIT, "the client program called exit")
+        elif type(outcome) is PowerOff:
+            self._end(EndReason.POWER_OFF, "the guest powered off")
+        elif type(outcome) is Panic:
+            self._end(EndReason.PANIC, "the guest panicked")
 
-    def _boot(self) -> None:
-        """The stub said hello: make a firmware, and start the client program."""
-        engine = self.engine
+    def _boot(self, hello: Hello) -> None:
+        """The machine has started: make a firmware, and start the client program."""
+        engine, trap = self.engine, self.engine.trap
         again = self.boots > 0
         self._tell_phase("firmware started again" if again else "firmware started")
         if again:
             self.console.take_back()
             for start, size in self.images.ranges:
-                engine.clear(start, size)
+                trap.clear(start, size)
             self.images.load(engine, engine.layout.page)
         from vof.machines.machine import Site
 
         layout = engine.layout
         site = Site(
             memory=engine.memory,
-            cpu=engine,
-            hypervisor=engine,
-            bus=engine,
+            cpu=trap,
+            hypervisor=trap,
+            bus=trap,
             console=self.console,
             clock=self._clock,
             region=(layout.page, layout.end - layout.page),
@@ -288,35 +288,31 @@ class VM:
         )
         machine = self._machine(site, f"vof,{VERSION}")
         program = self.images.program
-        self.firmware = machine.power_on(engine.last_hello, program, self._changes.apply)
+        self.firmware = machine.power_on(hello.tree, program, self._changes.apply)
         self.firmware.listeners += self._listeners
-        engine.answer = self.firmware.call
+        trap.answer = self.firmware.call
         self.boots += 1
         if self.images.kernel is None:
             return
         start, size = program.initrd
         placement = self.images.placement
         self._tell_phase("client program started", f"at {placement.entry:#x}")
-        engine.jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
+        trap.jump(Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits))
 
     def _hand_over(self) -> None:
         """The client program has taken the machine over."""
-        self.engine.leave()
+        self.engine.trap.leave()
         self.console.hand_over()
-        self._tell_phase("client program has the machine", f"after {self.engine.calls} calls")
+        self._tell_phase("client program has the machine", f"after {self.engine.trap.calls} calls")
 
     def _idle(self, seconds: float) -> bool:
-        """Wait, tend to the console and to QEMU; whether the run loop shall stop waiting."""
+        """Wait, tend to the console and to the engine; whether the run loop shall stop waiting."""
         for key, _ in self._selector.select(seconds):
             key.data()
         self.console.flush()
-        if self.engine.ended is not None:
-            self._engine_ended()
-        elif self.engine.calls != self._calls_seen:
-            self._calls_seen = self.engine.calls
-            self._calm_since = time.monotonic()
-        elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
-            self._watch_monitor()
+        became = self.engine.look()
+        if became is not None:
+            self._act(became)
         return self._done() or self._is_over()
 
     def _idle_in_call(self, seconds: float) -> bool:
@@ -328,46 +324,12 @@ class VM:
         stop = self._idle(seconds)
         if self.ending is not None:
             raise PortError("the machine has ended")
-        return stop and not self.engine.ordering
-
-    def _watch_monitor(self) -> None:
-        """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""
-        if self._watching:
-            if self.engine.monitor.has_events:  # they came with the answer to a command
-                self._take_events()
-            return
-        try:
-            status = self.engine.ask_monitor("query-status")
-        except EngineError:
-            if self.engine.ended is None:
-                raise
-            return
-        self._selector.register(self.engine.monitor, selectors.EVENT_READ, self._take_events)
-        self._watching = True
-        if status["status"] == "guest-panicked":  # before anybody was there to hear of it
-            self._end(EndReason.PANIC, "the guest panicked")
-
-    def _take_events(self) -> None:
-        for event in self.engine.monitor.events():
-            if event.get("event") == "GUEST_PANICKED":
-                self._end(EndReason.PANIC, "the guest panicked")
-
-    def _engine_ended(self) -> None:
-        """QEMU is gone: by the guest's power-off, or by accident."""
-        while self.console.take_output():
-            pass
-        self._take_events()
-        if self.ending is not None:
-            return
-        if self.boots and self.engine.ended == 0 and "terminating on signal" not in self.engine.last_words():
-            self._end(EndReason.POWER_OFF, "the guest powered off")
-        else:
-            raise self.engine.death()
+        return stop and not self.engine.trap.ordering
 
     def _end(self, reason: EndReason, message: str) -> None:
         if self.ending is None:
             self.ending = Ending(reason, message)
-            self.engine.abandoned = True
+            self.engine.trap.abandoned = True
             self._tell_phase("ended", message)
 
     # Events

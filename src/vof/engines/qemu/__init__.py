@@ -1,7 +1,6 @@
 """The QEMU engine: a stock QEMU in a process of its own, its RAM shared, and the mailbox as the trap."""
 
 from vof.engines.qemu.command import MemoryNode, QemuOptions, find_qemu, qemu_version
-from vof.engines.qemu.engine import QemuEngine, Request
-from vof.engines.qemu.layout import Layout
+from vof.engines.qemu.engine import QemuEngine
 
-__all__ = ["Layout", "MemoryNode", "QemuEngine", "QemuOptions", "Request", "find_qemu", "qemu_version"]
+__all__ = ["MemoryNode", "QemuEngine", "QemuOptions", "find_qemu", "qemu_version"]

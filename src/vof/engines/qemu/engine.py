@@ -1,4 +1,4 @@
-"""`QemuEngine`: one QEMU process, its RAM in this process's memory, and the mailbox between them."""
+"""`QemuEngine`: one QEMU process, with its RAM in this process's memory and the mailbox between them."""
 
 from __future__ import annotations
 
@@ -10,85 +10,69 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import FileIO
+from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
+from vof.engines.guardian import Guardian
+from vof.engines.layout import Layout
+from vof.engines.mailbox import Mailbox
+from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
-from vof.engines.qemu.guardian import Guardian
-from vof.engines.qemu.layout import Layout
-from vof.engines.qemu.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
-from vof.engines.qemu.signals import signals_held
-from vof.errors import EngineError, PortError, UsageError, VofError
+from vof.engines.signals import signals_held
+from vof.errors import EngineError, UsageError, VofError
 from vof.memory import GuestMemory
-from vof.outcomes import Departed, Exit, Outcome, Reset, Return, Suspended
-from vof.ports import Access, BusOp
+from vof.outcomes import Outcome, Panic, PowerOff
 
-__all__ = ["QemuEngine", "Request"]
-
-Request = RequestKind
+__all__ = ["QemuEngine"]
 
 _STUB = os.path.join(os.path.dirname(__file__), "..", "..", "guest", "pseries.bin")
 _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
 _NONCE_AT = 0x1000 + 0x1000 + 0x0C
-_CACHE_LINE = 128
-_LOOK_EVERY = 0x100
-"""Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
 _LAST_WORDS = 2000
-_MSR_64BIT = 1 << 63
-_MSR_MACHINE_CHECK_FP_RI = 0x1000 | 0x2000 | 0x2
+_MONITOR_AFTER = 1.0
+"""Seconds without a client call before the monitor is connected: its library takes long to import."""
 
 
 class QemuEngine:
-    """A stock QEMU as the CPU. Provides the ports `Memory`, `Cpu`, `Hypervisor` and `Bus`.
+    """A stock QEMU as the CPU. See `vof.engines.engine.Engine`.
 
     Args:
         options: what to start.
-
-    Attributes:
-        layout: where the firmware's region lies in guest memory.
-        memory: guest memory, as far as a client program in real mode reaches.
-        answer: answers the client call whose block is at an address. The run loop sets it.
-        calls: client calls answered with a plain return.
-        ordering: orders that the guest is obeying now, one inside the other.
-        idle: waits for so many seconds at most and tends to other things; says whether to stop waiting. The run loop
-            sets it.
-        abandoned: nobody will resume the guest again: orders under way are given up. The run loop sets it.
-        last_hello: what the stub's last hello carried: the address of QEMU's flattened tree.
     """
+
+    ram: mmap.mmap
+    memory: GuestMemory
+    trap: MailboxTrap
+    console: socket.socket
+    monitor: Monitor
 
     def __init__(self, options: QemuOptions) -> None:
         self.options = options
         self.layout = Layout.for_memory(options.first_memory)
-        self.answer: Callable[[int], Outcome] = _refuse
-        self.calls = 0
-        self.idle: Callable[[float], bool] = _sleep
-        self.abandoned = False
-        self.last_hello = 0
         self.command: list[str] = []
-        self._said_hello = False
-        self._asked = False
-        self.ordering = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: Guardian | None = None
+        self._selector: BaseSelector | None = None
+        self._calls_seen = -1
+        self._calm_since = 0.0
+        self._watching = False
+        self._panicked = False
         self._closers: list[Callable[[], None]] = []
         self._prepared = False
+        self._take_output: Callable[[], bool] = _nothing
 
     # Life
 
     def prepare(self) -> list[str]:
-        """Make memory, sockets and the command line; the latter is returned. Nothing is started.
-
-        Raises:
-            UsageError: there is no QEMU.
-            EngineError: this host hasn't the memory.
-        """
+        """See `Engine`: memory, sockets and QEMU's command line."""
         program = find_qemu(self.options.program)
         sizes = [node.size for node in self.options.nodes] or [self.options.memory]
         memories = [self._memory_file(f"vof-ram{index}", size) for index, size in enumerate(sizes)]
@@ -100,8 +84,9 @@ class QemuEngine:
         self._closers.append(self._unmap)
         self.memory = GuestMemory(self.ram)
         nonce = int.from_bytes(os.urandom(4)) | 1
-        self._mailbox = Mailbox(self.ram, self.layout.page, nonce)
-        self._closers.append(self._mailbox.close)
+        mailbox = Mailbox(self.ram, self.layout.page, nonce)
+        self._closers.append(mailbox.close)
+        self.trap = MailboxTrap(mailbox, self.layout)
         firmware = self._memory_file("vof-stub", 0)
         os.write(firmware, _patched_stub(self.layout.page, nonce))
         self._output = self._memory_file("vof-output", 0)
@@ -123,7 +108,7 @@ class QemuEngine:
         return self.command
 
     def start(self, guardian: Guardian) -> None:
-        """Start QEMU, under the guardian's eyes."""
+        """See `Engine`."""
         if not self._prepared:
             self.prepare()
         self._guardian = guardian
@@ -134,12 +119,63 @@ class QemuEngine:
                 for end in self._theirs:
                     end.close()
 
-    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
-        """Copy from a file to guest memory, inside the kernel: without a page fault for each page of it.
+    def describe(self) -> str:
+        """See `Engine`."""
+        return f"process {self.pid}"
 
-        Raises:
-            UsageError: the file can't be read, or is too short.
-        """
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
+        """See `Engine`."""
+        self._selector = selector
+        self._take_output = take_output
+        self.monitor.tend(self.console.fileno(), take_output)
+
+    def look(self) -> Outcome | None:
+        """See `Engine`."""
+        if self.ended is not None:
+            return self._how_it_ended()
+        if self.trap.calls != self._calls_seen:
+            self._calls_seen = self.trap.calls
+            self._calm_since = time.monotonic()
+        elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
+            self._watch_monitor()
+        return Panic() if self._panicked else None
+
+    def _watch_monitor(self) -> None:
+        """Connect to QEMU's monitor, once. By now the guest runs on its own: the library takes its time to import."""
+        if self._watching:
+            if self.monitor.has_events:  # they came with the answer to a command
+                self._take_events()
+            return
+        try:
+            status = self.ask_monitor("query-status")
+        except EngineError:
+            if self.ended is None:
+                raise
+            return
+        if self._selector is not None:
+            self._selector.register(self.monitor, EVENT_READ, self._take_events)
+        self._watching = True
+        if status["status"] == "guest-panicked":  # before anybody was there to hear of it
+            self._panicked = True
+
+    def _take_events(self) -> None:
+        for event in self.monitor.events():
+            if event.get("event") == "GUEST_PANICKED":
+                self._panicked = True
+
+    def _how_it_ended(self) -> Outcome:
+        """QEMU is gone: by the guest's power-off, or by accident."""
+        while self._take_output():
+            pass
+        self._take_events()
+        if self._panicked:
+            return Panic()
+        if self.trap.greeted and self.ended == 0 and "terminating on signal" not in self.last_words():
+            return PowerOff()
+        raise self.death()
+
+    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
+        """See `Engine`. Inside the kernel: without a page fault for each page of it."""
         os.lseek(self._ram_file, address, os.SEEK_SET)
         end = offset + size
         try:
@@ -181,7 +217,7 @@ class QemuEngine:
         """What to raise when QEMU has ended and should not have: a `UsageError` if it refused to run the guest."""
         status = self.ended
         words = self.last_words()
-        if not self.last_hello and status is not None and status >= 0 and "terminating on signal" not in words:
+        if not self.trap.greeted and status is not None and status >= 0 and "terminating on signal" not in words:
             return refusal(self.command[0], words)
         if status is not None and status < 0:
             how = f"was ended by {signal.Signals(-status).name}"
@@ -190,7 +226,7 @@ class QemuEngine:
         return EngineError(f"QEMU {how}", command=self.command, last_words=words)
 
     def close(self) -> None:
-        """End QEMU and let go of everything. May be called at any time, more than once."""
+        """See `Engine`."""
         with signals_held():
             if self._process is not None and self.ended is None:
                 # QEMU sees no signal while it waits for somebody to take what the guest has to say.
@@ -203,77 +239,9 @@ class QemuEngine:
             while self._closers:
                 self._closers.pop()()
 
-    # The trap
-
-    def serve(self) -> Request | Outcome | None:
-        """Run the guest and answer its client calls, until there is something for the run loop to do.
-
-        Returns:
-            `Request.HELLO` if the stub said hello after a reset; the outcome of a call that does not simply return;
-            None if `idle` stopped the waiting.
-        """
-        mailbox, idle, call = self._mailbox, self.idle, RequestKind.CALL
-        if self._said_hello:
-            self._said_hello = False
-            return RequestKind.HELLO
-        asked, self._asked = self._asked, False
-        while asked or mailbox.wait(idle):
-            asked = False
-            kind = mailbox.kind
-            if kind is call:
-                try:
-                    outcome = self.answer(mailbox.argument)
-                except Suspended:
-                    self._asked = True
-                    return None
-                if type(outcome) is not Return:
-                    return outcome
-                mailbox.give_back(outcome.r3)
-                self.calls += 1
-                if not self.calls % _LOOK_EVERY and idle(0):
-                    return None
-            elif kind is RequestKind.HELLO:
-                self.last_hello = mailbox.argument
-                mailbox.may_nap(True)
-                return kind
-        return None
-
-    def give_back(self, r3: int) -> None:
-        """Return from the client call whose outcome `serve` returned, with this in r3."""
-        self._mailbox.give_back(r3)
-
-    def jump(
-        self, entry: int, *, toc: int = 0, r3: int = 0, r4: int = 0, r6: int = 0, r7: int = 0, bits: int = 32
-    ) -> None:
-        """Start a client program with the client interface's entry in r5, on the firmware's stack.
-
-        Args:
-            entry: its first instruction.
-            toc: r2.
-            r3, r4, r6, r7: registers.
-            bits: 32, or 64 for a program of 64-bit code.
-        """
-        msr = _MSR_MACHINE_CHECK_FP_RI | (_MSR_64BIT if bits == 64 else 0)
-        layout = self.layout
-        self._mailbox.order(OrderKind.JUMP, (entry, msr, layout.stack, toc, r3, r4, layout.client_entry, r6, r7, 0, 0))
-
-    def clear(self, address: int, size: int) -> None:
-        """Zero memory by the guest's own stores: QEMU forgets what it translated from there.
-
-        The host's writes to shared RAM don't make it forget. Rounded inwards to cache lines.
-        """
-        first = -(-address // _CACHE_LINE) * _CACHE_LINE
-        last = (address + size) // _CACHE_LINE * _CACHE_LINE
-        if last > first:
-            self._order(OrderKind.CLEAR, (first, last - first))
-
-    def leave(self) -> None:
-        """The client program has taken the machine over: its exception vectors are no longer the stub's to borrow."""
-        self._mailbox.may_nap(False)
-
     def reset(self) -> None:
-        """Reset the machine; the stub says hello again. Nothing to do if it has said so while a port call waited."""
-        if not self._said_hello:
+        """See `Engine`. Nothing to do if the stub has said hello while a port call waited."""
+        if not self.trap.greeting:
             self.ask_monitor("system_reset")
 
     def ask_monitor(self, command: str) -> Any:
@@ -288,60 +256,6 @@ class QemuEngine:
             if self._ends_within(_DEATH_PATIENCE):
                 raise self.death() from None
             raise
-
-    # Ports
-
-    def hypercall(self, number: int, *arguments: int) -> tuple[int, ...]:
-        """Port `Hypervisor`."""
-        status, *rest = self._order(OrderKind.HYPERCALL, (number, *arguments))
-        return status - (1 << 64) if status >> 63 else status, *rest
-
-    def call(self, entry: int, arguments: Sequence[int]) -> int:
-        """Port `Cpu`."""
-        return self._order(OrderKind.CALL, (entry, *arguments))[0] & 0xFFFFFFFF
-
-    def run(self, accesses: Sequence[Access]) -> list[int]:
-        """Port `Bus`."""
-        values: list[int] = []
-        for start in range(0, len(accesses), BATCH_LIMIT):
-            part = accesses[start : start + BATCH_LIMIT]
-            self._mailbox.put_batch([(access.op << 8 | access.width, access.address, access.value) for access in part])
-            status = self._order(OrderKind.BATCH, (len(part),))[0]
-            if status:
-                raise PortError(f"device access failed: hypervisor status {status - (1 << 64)}")
-            done = self._mailbox.batch_values(len(part))
-            values += [value for access, value in zip(part, done, strict=True) if access.op is BusOp.READ]
-        return values
-
-    def _order(self, kind: OrderKind, arguments: Sequence[int]) -> tuple[int, ...]:
-        """Give an order and wait for its results, answering the client calls that come meanwhile."""
-        self._mailbox.order(kind, arguments)
-        self.ordering += 1
-        try:
-            return self._await_done()
-        finally:
-            self.ordering -= 1
-
-    def _await_done(self) -> tuple[int, ...]:
-        while True:
-            self._mailbox.wait(self._idle_on)
-            if self._mailbox.kind is RequestKind.DONE:
-                return self._mailbox.results()
-            if self._mailbox.kind is RequestKind.HELLO:
-                self.last_hello = self._mailbox.argument
-                self._said_hello = True
-                raise Departed(Reset())
-            outcome = self.answer(self._mailbox.argument)
-            if not isinstance(outcome, Return):
-                raise Departed(outcome)
-            self._mailbox.give_back(outcome.r3)
-
-    def _idle_on(self, seconds: float) -> bool:
-        # Whoever wants to stop the run loop waits until the guest has done what it was told, unless it is for good.
-        self.idle(seconds)
-        if self.abandoned:
-            raise Departed(Exit())
-        return False
 
     def _ends_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
@@ -374,12 +288,7 @@ class QemuEngine:
         return ours, theirs
 
 
-def _refuse(address: int) -> Outcome:
-    return Return(-1)
-
-
-def _sleep(seconds: float) -> bool:
-    time.sleep(seconds)
+def _nothing() -> bool:
     return False
 
 

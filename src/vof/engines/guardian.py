@@ -7,7 +7,7 @@ import os
 import subprocess
 import weakref
 
-from vof.engines.qemu.signals import signals_held
+from vof.engines.signals import signals_held
 
 __all__ = ["Guardian"]
 

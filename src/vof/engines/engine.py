@@ -1,0 +1,93 @@
+"""`Engine`: what owns a guest's CPU and RAM, whatever it is; the seam that the VM stands on."""
+
+from __future__ import annotations
+
+import mmap
+import socket
+from collections.abc import Callable
+from selectors import BaseSelector
+from typing import Protocol
+
+from vof.engines.guardian import Guardian
+from vof.engines.layout import Layout
+from vof.engines.trap import Trap
+from vof.memory import GuestMemory
+from vof.outcomes import Outcome
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """A CPU with RAM. What is asked of it while a guest runs, its `trap` is asked. All but `layout` is there after
+    `prepare`.
+    """
+
+    @property
+    def layout(self) -> Layout:
+        """Where the firmware's region lies in guest memory."""
+        ...
+
+    @property
+    def ram(self) -> mmap.mmap:
+        """Guest memory, from address 0."""
+        ...
+
+    @property
+    def memory(self) -> GuestMemory:
+        """The same as the port `Memory`."""
+        ...
+
+    @property
+    def trap(self) -> Trap:
+        """The way into the firmware."""
+        ...
+
+    @property
+    def console(self) -> socket.socket | None:
+        """The host's end of the guest's own console device; None if it has none."""
+        ...
+
+    def prepare(self) -> list[str]:
+        """Make everything but the guest; returns the command line of what `start` will start, empty if nothing.
+
+        Raises:
+            UsageError: the engine is not there, or can't run this.
+            EngineError: this host hasn't the memory.
+        """
+        ...
+
+    def start(self, guardian: Guardian) -> None:
+        """Start the guest, under the guardian's eyes."""
+        ...
+
+    def describe(self) -> str:
+        """What was started, in a few words."""
+        ...
+
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
+        """Have the engine's own descriptors watched. `take_output` drains the guest's console."""
+        ...
+
+    def look(self) -> Outcome | None:
+        """See how the engine is: what has become of the machine, None while it runs.
+
+        Raises:
+            VofError: the engine has failed.
+        """
+        ...
+
+    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
+        """Copy `size` bytes at `offset` of a file to an address.
+
+        Raises:
+            UsageError: the file can't be read, or is too short.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Reset the machine; the trap says hello again."""
+        ...
+
+    def close(self) -> None:
+        """End the guest and let go of everything. May be called at any time, more than once."""
+        ...
