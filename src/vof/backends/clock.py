@@ -1,14 +1,21 @@
-"""The host's clock behind the `Clock` port."""
+"""Clocks behind the `Clock` port: the host's, and one whose time passes by what the guest does."""
 
 from __future__ import annotations
 
 import time
 
-__all__ = ["HostClock"]
+__all__ = ["HostClock", "VirtualClock"]
+
+_READING = 1_000_000
+"""Nanoseconds that pass when a client program asks for the milliseconds: whoever watches the clock sees it pass."""
+_TICK = 1_000
+"""Nanoseconds that pass when the guest reads the time base."""
+_EPOCH = 946_684_800
+"""The virtual time of day at the start: the first second of the year 2000."""
 
 
 class HostClock:
-    """Milliseconds since the clock was made."""
+    """Milliseconds since the clock was made, and the host's time of day."""
 
     def __init__(self) -> None:
         self._start = time.monotonic_ns()
@@ -17,6 +24,43 @@ class HostClock:
         """Port `Clock`."""
         return (time.monotonic_ns() - self._start) // 1_000_000
 
+    def nanoseconds(self) -> int:
+        """The same, finer: for an engine's time base."""
+        return time.monotonic_ns() - self._start
+
     def sleep(self, milliseconds: int) -> None:
         """Port `Clock`."""
         time.sleep(milliseconds / 1000)
+
+    def wall(self) -> int:
+        """Port `Clock`."""
+        return int(time.time())
+
+
+class VirtualClock:
+    """Time that passes when it is read or slept through, and never otherwise: two runs of a guest are alike.
+
+    Attributes:
+        now: nanoseconds since the clock was made.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def milliseconds(self) -> int:
+        """Port `Clock`."""
+        self.now += _READING
+        return self.now // 1_000_000
+
+    def nanoseconds(self) -> int:
+        """The same, finer: for an engine's time base."""
+        self.now += _TICK
+        return self.now
+
+    def sleep(self, milliseconds: int) -> None:
+        """Port `Clock`."""
+        self.now += milliseconds * 1_000_000
+
+    def wall(self) -> int:
+        """Port `Clock`."""
+        return _EPOCH + self.now // 1_000_000_000

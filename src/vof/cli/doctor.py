@@ -78,7 +78,7 @@ def _qemus() -> Iterator[Check]:
     from vof.engines.qemu import find_qemu, qemu_version
     from vof.machines import MACHINES
 
-    for program in dict.fromkeys(profile.qemu for profile in MACHINES.values()):
+    for program in dict.fromkeys(profile.qemu for profile in MACHINES.values() if profile.qemu):
         machines = ", ".join(profile.name for profile in MACHINES.values() if profile.qemu == program)
         name = f"QEMU for {machines}"
         try:

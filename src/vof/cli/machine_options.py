@@ -45,15 +45,19 @@ CHANGES = Group(
     ),
 )
 ENGINE = Group(
-    "QEMU",
+    "The engine",
     (
+        Option(("--engine",), "NAME", "qemu (the usual one, where it is installed) or unicorn (in this process)"),
+        Option(("--trap",), "NAME", "how calls reach the firmware: mailbox; on unicorn hypercall, illegal or osi"),
+        Option(("--clock",), "NAME", "host, or virtual: on unicorn time that is the same in every run"),
+        Option(("-bios",), "FILE", "QEMU's own vof.bin as the guest's firmware, on unicorn"),
         Option(("--qemu",), "PROGRAM", "the QEMU to start, in place of the machine's usual one"),
         Option(("-s",), "", "QEMU's: have gdb connect to TCP port 1234"),
         Option(("-S",), "", "QEMU's: don't run until gdb says so"),
     ),
 )
 HELP = Group("Else", (Option(("-h", "--help"), "", "print this"),))
-_PASSED_ON = ("-drive", "-netdev", "-device", "-s", "-S")
+_PASSED_ON = ("-netdev", "-device", "-s", "-S")
 
 
 def config_from(given: Given) -> Config:
@@ -61,7 +65,10 @@ def config_from(given: Given) -> Config:
     from vof.vm import Config
 
     return Config(
-        machine=given.last("-machine", "pseries"),
+        machine=given.last("-machine"),
+        engine=given.last("--engine"),
+        trap=given.last("--trap"),
+        clock=given.last("--clock", "host"),
         memory=given.last("-m"),
         cpu=given.last("-cpu"),
         smp=given.last("-smp"),
@@ -69,6 +76,8 @@ def config_from(given: Given) -> Config:
         kernel=given.last("-kernel"),
         initrd=given.last("-initrd"),
         append=given.last("-append"),
+        drives=given.all("-drive"),
+        bios=given.last("-bios"),
         qemu=given.last("--qemu"),
         extra=(*given.arguments(_PASSED_ON), *given.rest),
         dtb=given.last("--dtb"),

@@ -30,6 +30,6 @@ def show_qemus_help(config: Config) -> int:
     from vof.engines.qemu import find_qemu
 
     options = config.qemu_options()
-    command = [find_qemu(options.program), "-nodefaults", "-machine", config.machine]
+    command = [find_qemu(options.program), "-nodefaults", "-machine", config.machine or config.profile.name]
     command += ["-cpu", config.cpu] if config.cpu else []
     return subprocess.run([*command, *options.extra], check=False).returncode

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vof.engines.qemu.command import QemuOptions, parse_numa, parse_size
+from vof.engines.qemu.command import QemuOptions, find_qemu, parse_numa, parse_size
 from vof.errors import UsageError
 from vof.machines import MACHINES, MachineProfile
 
-__all__ = ["Config"]
+__all__ = ["ENGINES", "Config"]
+
+ENGINES = ("qemu", "unicorn")
+_64_BIT_ELF = b"\x7fELF\x02"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +20,29 @@ class Config:
     """The options of a VM, in QEMU's spelling where QEMU has them.
 
     Attributes:
-        machine: the machine and its options: `pseries`, `pseries,cap-htm=off`.
+        machine: the machine and its options: `pseries`, `pseries,cap-htm=off`; "" for `pseries`, or on the unicorn
+            engine `generic` where the client program is 32-bit.
+        engine: `qemu` or `unicorn`; "" for QEMU where it is installed and has the machine.
+        trap: the way into the firmware; "" for the engine's usual one.
+        clock: `host`, or `virtual` for time that passes by what the guest does, the same in every run.
         memory: RAM: a number of MiB, or with K, M, G or T; "" is the machine's default.
         cpu, smp: as for QEMU.
         numa: `-numa` values; nodes get their memory by `mem=SIZE`.
         kernel: the client program's file.
         initrd: an initial RAM disk's file.
         append: the client program's command line.
+        drives: `-drive` values.
+        bios: a firmware for the guest, QEMU's `vof.bin`; on the unicorn engine.
         qemu: the QEMU program, "" for the machine's usual one.
         extra: further QEMU arguments.
         dtb: a flattened tree whose nodes and properties are laid over the machine's.
         sets: changes to the tree, `/path:property=value`.
     """
 
-    machine: str = "pseries"
+    machine: str = ""
+    engine: str = ""
+    trap: str = ""
+    clock: str = "host"
     memory: str = ""
     cpu: str = ""
     smp: str = ""
@@ -38,6 +50,8 @@ class Config:
     kernel: str = ""
     initrd: str = ""
     append: str = ""
+    drives: Sequence[str] = ()
+    bios: str = ""
     qemu: str = ""
     extra: Sequence[str] = ()
     dtb: str = ""
@@ -50,7 +64,7 @@ class Config:
         Raises:
             UsageError: there is no such machine.
         """
-        name = self.machine.split(",")[0].removeprefix("type=")
+        name = self.machine.split(",")[0].removeprefix("type=") or self._usual_machine
         profile = MACHINES.get(name)
         if profile is None:
             from difflib import get_close_matches
@@ -60,11 +74,28 @@ class Config:
             raise UsageError(f'unknown machine "{name}": {hint}`vof machines` lists those there are')
         return profile
 
-    def qemu_options(self) -> QemuOptions:
-        """What the QEMU engine is to start.
+    @property
+    def engine_name(self) -> str:
+        """`qemu` or `unicorn`.
 
         Raises:
-            UsageError: an option can't be had.
+            UsageError: there is no such engine, or it hasn't this machine.
+        """
+        engines = self.profile.engines
+        if not self.engine:
+            return engines[0] if len(engines) == 1 or self._has_qemu else "unicorn"
+        if self.engine not in ENGINES:
+            raise UsageError(f"--engine {self.engine}: there are {' and '.join(ENGINES)}")
+        if self.engine not in engines:
+            raise UsageError(f"{self.profile.name} can't run on --engine {self.engine}: --engine {engines[0]} has it")
+        return self.engine
+
+    @property
+    def memory_size(self) -> int:
+        """RAM in bytes.
+
+        Raises:
+            UsageError: it can't be that much or that little.
         """
         profile = self.profile
         memory = parse_size(self.memory) if self.memory else profile.default_memory
@@ -72,10 +103,37 @@ class Config:
             raise UsageError(
                 f"-m {memory >> 20}M is too little: {profile.name} needs at least {profile.least_memory >> 20} MiB"
             )
+        return memory
+
+    @property
+    def _usual_machine(self) -> str:
+        on_unicorn = self.engine == "unicorn" or (not self.engine and not self._has_qemu)
+        return "generic" if on_unicorn and not _is_64_bit(self.kernel) else "pseries"
+
+    @property
+    def _has_qemu(self) -> bool:
+        if self.qemu:
+            return True
+        try:
+            find_qemu(MACHINES["pseries"].qemu)
+        except UsageError:
+            return False
+        return True
+
+    def qemu_options(self) -> QemuOptions:
+        """What the QEMU engine is to start.
+
+        Raises:
+            UsageError: an option can't be had.
+        """
+        profile = self.profile
+        memory = self.memory_size
         nodes, others = parse_numa(self.numa, memory)
-        given = {option.split("=")[0] for option in self.machine.split(",")}
-        machine = ",".join([self.machine, *(o for o in profile.options if o.split("=")[0] not in given)])
+        asked = self.machine or profile.name
+        given = {option.split("=")[0] for option in asked.split(",")}
+        machine = ",".join([asked, *(o for o in profile.options if o.split("=")[0] not in given)])
         extra = [argument for value in others for argument in ("-numa", value)]
+        extra += [argument for value in self.drives for argument in ("-drive", value)]
         return QemuOptions(
             program=self.qemu or profile.qemu,
             machine=machine,
@@ -86,3 +144,11 @@ class Config:
             nodes=nodes,
             extra=(*extra, "-action", "panic=pause", *self.extra),
         )
+
+
+def _is_64_bit(kernel: str) -> bool:
+    try:
+        with open(kernel, "rb") as file:
+            return file.read(len(_64_BIT_ELF)) == _64_BIT_ELF
+    except OSError:
+        return False  # which is said when it is opened in earnest

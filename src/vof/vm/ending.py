@@ -17,6 +17,9 @@ class EndReason(StrEnum):
     EXIT = "exit"
     PANIC = "panic"
     QUIT = "quit"
+    CRASH = "crash"
+    BEYOND = "beyond"
+    """The client program went where the engine can't follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,17 @@ class Ending:
     @property
     def status(self) -> int:
         """An exit status for it: 0 for a power-off and for the user's own wish, else not."""
-        return {EndReason.POWER_OFF: 0, EndReason.QUIT: 0, EndReason.EXIT: 3, EndReason.PANIC: 4}[self.reason]
+        return _STATUS[self.reason]
+
+
+_STATUS = {
+    EndReason.POWER_OFF: 0,
+    EndReason.QUIT: 0,
+    EndReason.EXIT: 3,
+    EndReason.PANIC: 4,
+    EndReason.CRASH: 5,
+    EndReason.BEYOND: 6,
+}
 
 
 class ExpectTimeout(VofError):

@@ -26,7 +26,10 @@ _MEMORY_STEP = 256 << 20
 class GuestRam(Protocol):
     """Guest memory that files can be copied to."""
 
-    ram: mmap.mmap
+    @property
+    def ram(self) -> mmap.mmap:
+        """All of it, from address 0."""
+        ...
 
     def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
         """Copy `size` bytes at `offset` of a file to an address; `UsageError` if they can't be had."""
@@ -125,6 +128,14 @@ class Images:
             self._initrd_range = (start, size)
             words += f", initial RAM disk {size >> 10} KiB at {start:#x}"
         return words
+
+    def symbol(self, address: int) -> str:
+        """The kernel's symbol that is nearest below an address, "start+0x4"; "" if it has none."""
+        if self.kernel is None or self._placement is None:
+            return ""
+        from vof.loaders.symbols import nearest_symbol
+
+        return nearest_symbol(self.kernel, self._placement, address)
 
     def close(self) -> None:
         """Close the files."""

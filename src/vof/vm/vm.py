@@ -14,15 +14,15 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vof.backends import HostClock, HostConsole, NoEnd, UserEnd
+from vof.backends import HostClock, HostConsole, NoEnd, UserEnd, VirtualClock
+from vof.engines.engine import Engine
 from vof.engines.guardian import Guardian
-from vof.engines.qemu import QemuEngine
 from vof.engines.signals import signals_held
 from vof.engines.trap import Hello
 from vof.errors import EngineError, PortError
 from vof.events import ConsoleOutput, Event, Listener, Phase
-from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
-from vof.version import VERSION
+from vof.outcomes import Beyond, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
+from vof.vm.boards import make_board
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.ending import Ending, EndReason, ExpectTimeout
@@ -73,14 +73,15 @@ class VM:
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
         self._deadline = 0.0
-        self._clock = HostClock()
+        self._clock: HostClock | VirtualClock = VirtualClock() if self.config.clock == "virtual" else HostClock()
         self._guardian: Guardian | None = None
         self._changes = TreeChanges(self.config.dtb, self.config.sets)
         self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
         self._closers = ExitStack()
         self._closers.callback(self.images.close)
         try:
-            self.engine = QemuEngine(self.config.qemu_options())
+            self._board = make_board(self.config, self._clock)
+            self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
             self._closers.callback(self.engine.close)
             self.command = self.engine.prepare()
@@ -108,10 +109,7 @@ class VM:
         self._tell_phase("engine started", self.engine.describe())
         self.console.register(self._selector)
         self.engine.tend(self._selector, self.console.take_output)
-        # QEMU is starting: now is the time for what takes long to import.
-        from vof.machines.pseries import Pseries
-
-        self._machine = Pseries
+        self._board.warm_up()
         self._tell_phase("client program loaded", self.images.load(self.engine, self.engine.layout.page))
 
     def close(self) -> None:
@@ -260,6 +258,20 @@ class VM:
             self._end(EndReason.POWER_OFF, "the guest powered off")
         elif type(outcome) is Panic:
             self._end(EndReason.PANIC, "the guest panicked")
+        elif type(outcome) is Crash:
+            self._end(EndReason.CRASH, f"the client program {outcome.what} at {self._where(outcome.address)}")
+        elif type(outcome) is Beyond:
+            self._end(
+                EndReason.BEYOND,
+                f"the client program has the machine, after {self.engine.trap.calls} client calls; the unicorn engine "
+                f"can't follow it further, since it hasn't {outcome.what}: "
+                "--engine qemu can (apt-get install qemu-system-ppc)",
+            )
+
+    def _where(self, address: int) -> str:
+        """An address with the nearest symbol of the client program."""
+        symbol = self.images.symbol(address)
+        return f"{address:#x} ({symbol})" if symbol else f"{address:#x}"
 
     def _boot(self, hello: Hello) -> None:
         """The machine has started: make a firmware, and start the client program."""
@@ -286,9 +298,8 @@ class VM:
             tree_room=layout.tree,
             taken_over=self._hand_over,
         )
-        machine = self._machine(site, f"vof,{VERSION}")
         program = self.images.program
-        self.firmware = machine.power_on(hello.tree, program, self._changes.apply)
+        self.firmware = self._board.power_on(site, hello, program, self._changes.apply)
         self.firmware.listeners += self._listeners
         trap.answer = self.firmware.call
         self.boots += 1
@@ -297,7 +308,8 @@ class VM:
         start, size = program.initrd
         placement = self.images.placement
         self._tell_phase("client program started", f"at {placement.entry:#x}")
-        trap.jump(Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits))
+        plain = Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
+        trap.jump(self._board.start(plain))
 
     def _hand_over(self) -> None:
         """The client program has taken the machine over."""

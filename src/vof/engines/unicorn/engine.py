@@ -1,0 +1,126 @@
+"""`UnicornEngine`: a guest in this process."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from selectors import BaseSelector
+
+from vof.engines.guardian import Guardian
+from vof.engines.layout import Layout
+from vof.engines.trap import Hello
+from vof.engines.unicorn.cpu import PowerCpu
+from vof.engines.unicorn.models import find_model
+from vof.engines.unicorn.ram import Ram
+from vof.engines.unicorn.runner import Runner
+from vof.engines.unicorn.timebase import TimeBase
+from vof.engines.unicorn.trap import TRAPS, DirectTrap
+from vof.errors import UsageError
+from vof.memory import GuestMemory
+from vof.outcomes import Outcome
+
+__all__ = ["UnicornEngine", "UnicornOptions"]
+
+_GUEST = os.path.join(os.path.dirname(__file__), "..", "..", "guest")
+
+
+@dataclass(frozen=True, slots=True)
+class UnicornOptions:
+    """What the in-process engine is to run.
+
+    Attributes:
+        memory: RAM in bytes.
+        bits: 32 or 64: the CPU's.
+        cpu: its model, by QEMU's name; "" for the usual one.
+        trap: the way into the firmware.
+        timebase: ticks of the time base a second.
+        nanoseconds: the time.
+    """
+
+    memory: int
+    bits: int
+    cpu: str
+    trap: str
+    timebase: int
+    nanoseconds: Callable[[], int]
+
+
+class UnicornEngine:
+    """Unicorn as the CPU. See `vof.engines.engine.Engine`.
+
+    Args:
+        options: what to run.
+
+    Raises:
+        UsageError: there is no such CPU or trap here.
+    """
+
+    def __init__(self, options: UnicornOptions) -> None:
+        self.options = options
+        self.layout = Layout.for_memory(options.memory)
+        self.console: socket.socket | None = None
+        self._model = find_model(options.cpu, options.bits)
+        if options.trap not in TRAPS:
+            raise UsageError(f"--trap {options.trap}: the unicorn engine has {', '.join(TRAPS)}")
+        self._ram: Ram | None = None
+
+    def prepare(self) -> list[str]:
+        """See `Engine`."""
+        ram = self._ram = Ram(self.options.memory)
+        self.ram: mmap.mmap = ram.bytes
+        self.cpu = PowerCpu(self._model, ram)
+        self.memory = GuestMemory(ram.bytes)
+        self.memory.written = self.cpu.written
+        self.runner = Runner(self.cpu, ram, self.memory)
+        self.trap = DirectTrap(TRAPS[self.options.trap], self.runner, self.layout)
+        self.timebase = TimeBase(self.cpu, self.options.timebase, self.options.nanoseconds)
+        return []
+
+    def start(self, guardian: Guardian) -> None:
+        """See `Engine`."""
+        self._install_entry()
+        self.trap.hello = Hello()
+
+    def describe(self) -> str:
+        """See `Engine`."""
+        return f"in this process, a {self._model.name}"
+
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
+        """See `Engine`. It has no descriptors."""
+
+    def look(self) -> Outcome | None:
+        """See `Engine`. What becomes of the machine, its trap says."""
+        return None
+
+    def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
+        """See `Engine`."""
+        try:
+            with memoryview(self.ram) as whole, whole[address : address + size] as part:
+                done = 0
+                while done < size:
+                    count = os.preadv(file, [part[done:]], offset + done)
+                    if not count:
+                        raise UsageError(f"the file ended {size - done} bytes early: was it changed meanwhile?")
+                    done += count
+        except OSError as error:
+            raise UsageError(f"the file can't be read: {error.strerror}") from None
+        self.cpu.written(address, size)
+
+    def reset(self) -> None:
+        """See `Engine`."""
+        self._install_entry()
+        self.trap.hello = Hello()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        if self._ram is not None:
+            self.runner.close()
+            ram, self._ram = self._ram, None
+            ram.close()
+
+    def _install_entry(self) -> None:
+        with open(os.path.join(_GUEST, f"{self.options.trap}.bin"), "rb") as file:
+            self.memory.write(self.layout.page, file.read())

@@ -1,0 +1,231 @@
+"""`Runner`: runs the CPU and does what a machine does about exceptions and hypercalls, whatever the trap is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from unicorn import Uc, UcError, unicorn_const
+
+from vof.engines.unicorn.cpu import PowerCpu, Spr
+from vof.engines.unicorn.exceptions import EXCEPTIONS, MACHINE_CHECK, SYSTEM_CALL, UNTAKEN, Exceptional
+from vof.engines.unicorn.ram import Ram
+from vof.engines.unicorn.ticker import Ticker
+from vof.memory import GuestMemory
+from vof.outcomes import Beyond, Crash, Outcome, Return
+
+__all__ = ["OSI_MAGIC", "SUPERVISOR_CALL", "HypervisorCalls", "Runner", "Take"]
+
+SUPERVISOR_CALL, HYPERVISOR_CALL = 0x44000002, 0x44000022
+OSI_MAGIC = (0x113724FA, 0x77810F9B)
+"""What Mac-on-Linux's calls have in r3 and r4."""
+_HYPERCALL_REGISTERS = range(4, 13)
+_OSI_REGISTERS = range(6, 12)
+_KEPT_MSR = 0x11040
+"""Bits of the MSR that an exception leaves alone: ILE, ME, IP."""
+_MSR_ILE, _MSR_LE, _MSR_PR = 0x10000, 1, 0x4000
+_SRR1_FROM_MSR = 0x87C0FFFF
+_STORM = 10_000
+"""Exceptions in a row at one address before it is taken that the guest will never get out."""
+
+Take = Callable[[int, int], bool]
+"""Gets Unicorn's number of an exception and the address behind the instruction; says whether it was a trap's, and is
+done."""
+
+
+class HypervisorCalls(Protocol):
+    """What a machine has outside the guest: `vof.firmware.VirtualHypervisor` is one."""
+
+    def hypercall(self, number: int, arguments: tuple[int, ...]) -> tuple[int, ...] | Outcome:
+        """Answer a hypercall: r3 and what follows it."""
+        ...
+
+    def osi_call(self, selector: int, arguments: tuple[int, ...]) -> tuple[int, ...] | Outcome | None:
+        """Answer one of Mac-on-Linux's calls; None for no answer at all."""
+        ...
+
+
+class Runner:
+    """Runs a CPU.
+
+    Args:
+        cpu: the CPU.
+        ram: its RAM.
+        memory: the same as the port `Memory`.
+
+    Attributes:
+        hypervisor: answers hypercalls; the run loop sets it.
+        take: asked first about each exception.
+        osi: whether plain system calls with Mac-on-Linux's numbers are the host's.
+        left: whether the client program has the machine.
+        followed: whether a client program that has the machine is followed any further.
+    """
+
+    def __init__(self, cpu: PowerCpu, ram: Ram, memory: GuestMemory) -> None:
+        self.hypervisor: HypervisorCalls | None = None
+        self.take: Take = _take_nothing
+        self.osi = False
+        self.left = False
+        self.followed = cpu.bits == 32
+        self.cpu = cpu
+        self.memory = memory
+        self._ram = ram
+        self._exception: tuple[int, int] | None = None
+        self._missing: tuple[str, int] | None = None
+        self._last_exception = (0, 0, 0)
+        self._ticker = Ticker(cpu.stop)
+        cpu.uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_exception)
+        cpu.uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_missing)
+
+    def go(self) -> Outcome | None:
+        """Run until a trap that was taken stops the CPU, or a tick does, or the guest can't go on.
+
+        Returns:
+            What became of the machine, if that ends it.
+        """
+        cpu = self.cpu
+        self._exception = self._missing = None
+        self._ticker.on()
+        try:
+            cpu.run()
+        except UcError as error:
+            if self._missing is None:
+                return Crash(f"made the CPU stop ({error})", cpu.pc)
+            return self._unreachable(*self._missing)
+        finally:
+            self._ticker.off()
+        if self._exception is None:
+            return None
+        return self._handle(*self._exception)
+
+    def clear(self, address: int, size: int) -> None:
+        """Zero memory, and forget what was translated from there."""
+        blank = bytes(min(size, 1 << 20))
+        for start in range(address, address + size, len(blank) or 1):
+            count = min(len(blank), address + size - start)
+            self._ram.bytes[start : start + count] = blank[:count]
+        self.cpu.written(address, size)
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._ticker.close()
+
+    # In hooks
+
+    def _on_exception(self, uc: Uc, number: int, data: Any) -> None:
+        pc = self.cpu.pc
+        if not self.take(number, pc):
+            self._exception = (number, pc)
+            uc.emu_stop()
+
+    def _on_missing(self, uc: Uc, access: int, address: int, size: int, value: int, data: Any) -> bool:
+        if access in (unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT):
+            what = "jumped to"
+        elif access in (unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT):
+            what = "stored to"
+        else:
+            what = "loaded from"
+        self._missing = (what, address)
+        return False
+
+    # Between hooks
+
+    def _handle(self, number: int, pc: int) -> Outcome | None:
+        kind = EXCEPTIONS.get(number)
+        if kind is None:
+            return self._end(f"raised an exception that is unknown here ({number})", pc - 4)
+        if number == SYSTEM_CALL:
+            word = self.cpu.instruction(pc - 4)
+            if word == HYPERVISOR_CALL:
+                return self._hypercall(pc)
+            if self.osi and word == SUPERVISOR_CALL and self._is_osi():
+                return self._osi_call(pc)
+        if self.left and not self.followed:
+            return Beyond(f"exceptions at its own vectors: it {kind.what}")
+        if kind.enables and not self._has_handler(kind.vector):
+            self.cpu.msr |= kind.enables
+            self.cpu.pc = pc - 4
+            return None
+        return self._deliver(kind, pc if kind.after else pc - 4)
+
+    def _hypercall(self, pc: int) -> Outcome | None:
+        cpu = self.cpu
+        number = cpu.gpr(3)
+        if self.hypervisor is None:
+            return self._end(f"made hypercall {number:#x} where there is no hypervisor", pc - 4)
+        arguments = tuple(cpu.gpr(register) for register in _HYPERCALL_REGISTERS)
+        return self._answer(self.hypervisor.hypercall(number, arguments), pc)
+
+    def _osi_call(self, pc: int) -> Outcome | None:
+        cpu = self.cpu
+        if self.hypervisor is None:
+            cpu.pc = pc
+            return None
+        arguments = tuple(cpu.gpr(register) for register in _OSI_REGISTERS)
+        return self._answer(self.hypervisor.osi_call(cpu.gpr(5), arguments), pc)
+
+    def _answer(self, answer: tuple[int, ...] | Outcome | None, pc: int) -> Outcome | None:
+        self.cpu.pc = pc
+        if isinstance(answer, Return):
+            answer = (answer.r3,)
+        if isinstance(answer, tuple):
+            for register, value in enumerate(answer, 3):
+                self.cpu.set_gpr(register, value)
+            return None
+        return answer
+
+    def _is_osi(self) -> bool:
+        return (self.cpu.gpr(3) & 0xFFFFFFFF, self.cpu.gpr(4) & 0xFFFFFFFF) == OSI_MAGIC
+
+    def _unreachable(self, what: str, address: int) -> Outcome | None:
+        pc = self.cpu.pc
+        if self.left and not self.followed:
+            return Beyond(f"memory that isn't there: it {what} {address:#x}")
+        if self._has_handler(MACHINE_CHECK.vector):
+            return self._deliver(MACHINE_CHECK, pc)
+        return Crash(f"{what} {address:#x}, where there is no memory,", pc)
+
+    def _deliver(self, kind: Exceptional, srr0: int) -> Outcome | None:
+        cpu = self.cpu
+        if not self._has_handler(kind.vector):
+            return self._end(self._tell(kind, srr0), srr0)
+        vector, before, count = self._last_exception
+        count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
+        self._last_exception = (kind.vector, srr0, count)
+        if count > _STORM:
+            return self._end(f"raised the same exception {count} times", srr0)
+        msr = cpu.msr
+        reason = kind.reason
+        if kind.vector == 0x700 and msr & _MSR_PR and reason == 0x20000 and not _is_trap(cpu.instruction(srr0)):
+            reason = 0x40000
+        cpu.set_exception(srr0, msr & _SRR1_FROM_MSR | reason | (msr >> 63 << 63))
+        cpu.msr = msr & (_KEPT_MSR | 1 << 63) | (_MSR_LE if msr & _MSR_ILE else 0)
+        cpu.pc = kind.vector
+        return None
+
+    def _tell(self, kind: Exceptional, address: int) -> str:
+        what = kind.what
+        if kind.has_address:
+            what += f" ({self.cpu.read_spr(Spr.DAR):#x})"
+        elif kind is EXCEPTIONS[UNTAKEN]:
+            word = self.cpu.instruction(address)
+            what += f" ({word:#010x})" if word is not None else ""
+        return what
+
+    def _end(self, what: str, address: int) -> Outcome:
+        return Beyond(f"what it does now: it {what}") if self.left and not self.followed else Crash(what, address)
+
+    def _has_handler(self, vector: int) -> bool:
+        return self._ram.bytes[vector : vector + 4] != b"\0\0\0\0"
+
+
+def _is_trap(word: int | None) -> bool:
+    """Whether an instruction is a trap: `tw`, `td`, `twi` or `tdi`."""
+    if word is None:
+        return False
+    opcode = word >> 26
+    return opcode in (2, 3) or (opcode == 31 and word >> 1 & 0x3FF in (4, 68))
+
+
+def _take_nothing(number: int, pc: int) -> bool:
+    return False
