@@ -1,8 +1,20 @@
-"""Guest memory, bounded, and the map of what of it is claimed."""
+"""Guest memory, bounded, by real and by virtual addresses, and the maps of what of it is claimed."""
 
 from __future__ import annotations
 
 from vof.memory.claims import ClaimMap
 from vof.memory.guest import Buffer, GuestMemory
+from vof.memory.paired import Claims, PairedClaims
+from vof.memory.translated import TranslatedMemory
+from vof.memory.translations import Translation, Translations
 
-__all__ = ["Buffer", "ClaimMap", "GuestMemory"]
+__all__ = [
+    "Buffer",
+    "ClaimMap",
+    "Claims",
+    "GuestMemory",
+    "PairedClaims",
+    "TranslatedMemory",
+    "Translation",
+    "Translations",
+]
