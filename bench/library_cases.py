@@ -41,6 +41,9 @@ class _StoppedClock:
     def sleep(self, milliseconds: int) -> None:
         pass
 
+    def wall(self) -> int:
+        return 0
+
 
 class Desk:
     """A firmware, memory to call it from, and nodes to ask for.

@@ -74,6 +74,10 @@ class Clock(Protocol):
         """Let that much time pass."""
         ...
 
+    def wall(self) -> int:
+        """The time of day: seconds since the beginning of 1970, UTC."""
+        ...
+
 
 class Hypervisor(Protocol):
     """Hypercalls made in the guest's context, on the CPU that is in the trap."""

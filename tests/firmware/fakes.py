@@ -37,6 +37,9 @@ LOST = 1 << 30
 class FakeClock:
     """The port `Clock`; time passes only by `sleep`."""
 
+    START = 1_700_000_000
+    """14 November 2023, 22:13:20 UTC."""
+
     def __init__(self) -> None:
         self.now = 0
 
@@ -45,6 +48,9 @@ class FakeClock:
 
     def sleep(self, milliseconds: int) -> None:
         self.now += milliseconds
+
+    def wall(self) -> int:
+        return self.START + self.now // 1000
 
 
 class FakeConsole:

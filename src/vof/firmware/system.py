@@ -12,15 +12,15 @@ writes the result cells. What goes wrong is told apart by whose business it is:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vof.errors import GuestFault, MemoryFault, PortError
 from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
 from vof.firmware.table import SERVICES
-from vof.memory import ClaimMap
+from vof.memory import Claims
 from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome
 from vof.packages import Instance, Throw
 from vof.ports import Clock, Cpu, Memory
@@ -52,11 +52,13 @@ class Hooks:
         may_set: whether the client may set this property of this node to this value. Without it, it may set any.
         quiesce: what happens when the client takes the machine over.
         start_cpu: start the CPU of a node at an address with a value in r3. Without it, `start-cpu` fails.
+        commands: what `interpret` of a text that is just this command comes to: `reset-all`, `power-off`.
     """
 
     may_set: Callable[[Node, str, bytes], bool] | None = None
     quiesce: Callable[[], None] | None = None
     start_cpu: Callable[[Node, int, int], None] | None = None
+    commands: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 class OpenFirmware:
@@ -83,7 +85,7 @@ class OpenFirmware:
         self,
         tree: DeviceTree,
         memory: Memory,
-        claims: ClaimMap,
+        claims: Claims,
         *,
         clock: Clock,
         cpu: Cpu | None = None,

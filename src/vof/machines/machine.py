@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vof.firmware import OpenFirmware
@@ -11,7 +11,7 @@ from vof.memory import ClaimMap
 from vof.ports import Bus, Clock, Console, Cpu, Hypervisor, Memory
 from vof.tree import DeviceTree, Node, child_address_cells, child_size_cells, decode_reg, encode_reg, encode_string
 
-__all__ = ["Machine", "Program", "Site", "furnish_standard_nodes", "publish_available"]
+__all__ = ["Machine", "Program", "Site", "StartState", "furnish_standard_nodes", "publish_available"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Site:
         scratch: a page in it.
         tree_room: address and size of the room in it for a flattened tree.
         taken_over: called, if given, when the client program takes the machine over.
+        flush_translations: called, if given, when the firmware has changed the page table.
     """
 
     memory: Memory
@@ -36,6 +37,22 @@ class Site:
     scratch: int
     tree_room: tuple[int, int]
     taken_over: Callable[[], None] | None = None
+    flush_translations: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartState:
+    """What a CPU needs, besides the usual, before it starts the client program: see `vof.outcomes.Jump`.
+
+    Attributes:
+        msr: bits of the machine state register to set.
+        sprs: special purpose registers by number.
+        segments: the segment registers 0 … 15; none to leave them as they are.
+    """
+
+    msr: int = 0
+    sprs: Mapping[int, int] = field(default_factory=dict)
+    segments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

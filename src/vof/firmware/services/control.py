@@ -46,9 +46,14 @@ def chain(firmware: OpenFirmware, virt: int, size: int, entry: int, args: int, l
 
 
 @service("interpret", "cmd:string", "catch-result:cell", -1, "1275 §6.3.2.6", variadic=True)
-def interpret(firmware: OpenFirmware, command: int, arguments: tuple[int, ...], wanted: int) -> tuple[int, ...]:
+def interpret(
+    firmware: OpenFirmware, command: int, arguments: tuple[int, ...], wanted: int
+) -> tuple[int, ...] | Outcome:
     """Run Forth text: further arguments and results are its stack, top first; 0, or what it threw."""
     text = firmware.memory.read_string(command, COMMAND_LIMIT)
+    outcome = firmware.hooks.commands.get(text.strip())
+    if outcome is not None:
+        return outcome
     raise GuestFault('this firmware has no Forth yet, so it can\'t run "{}"', text)
 
 
