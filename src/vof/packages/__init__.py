@@ -2,6 +2,22 @@
 
 from vof.packages.console import ConsolePackage
 from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.packages.mmu import Mmu
 from vof.packages.openable import OPENABLE
+from vof.packages.page_table import PageTable
+from vof.packages.ram import MemoryPackage
+from vof.packages.rtc import RtcPackage
 
-__all__ = ["OPENABLE", "ConsolePackage", "Instance", "Method", "Stack", "Throw", "ThrowCode"]
+__all__ = [
+    "OPENABLE",
+    "ConsolePackage",
+    "Instance",
+    "MemoryPackage",
+    "Method",
+    "Mmu",
+    "PageTable",
+    "RtcPackage",
+    "Stack",
+    "Throw",
+    "ThrowCode",
+]
