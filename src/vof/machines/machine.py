@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from vof.firmware import OpenFirmware
@@ -103,8 +104,8 @@ def publish_available(node: Node, claims: ClaimMap) -> None:
     """Have a memory node's `available` say what the claim map says, whenever it is read (1275 §3.7.6)."""
     addresses, sizes = (child_address_cells(node.parent), child_size_cells(node.parent)) if node.parent else (2, 1)
     ranges = decode_reg(node.properties["reg"], addresses, sizes)
+    node.properties.compute("available", partial(_available, claims, ranges, addresses, sizes))
 
-    def available() -> bytes:
-        return encode_reg(claims.free(ranges), addresses, sizes)
 
-    node.properties.compute("available", available)
+def _available(claims: ClaimMap, ranges: tuple[tuple[int, int], ...], addresses: int, sizes: int) -> bytes:
+    return encode_reg(claims.free(ranges), addresses, sizes)
