@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import pickle
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from unicorn import UC_ARCH_PPC, UC_MODE_BIG_ENDIAN, UC_MODE_PPC32, Uc
 from unicorn.ppc_const import UC_CPU_PPC32_750_V3_1, UC_PPC_REG_3, UC_PPC_REG_4, UC_PPC_REG_MSR
 from unicorn.unicorn_const import UC_CTL_TLB_FLUSH, UC_HOOK_INTR
@@ -235,6 +238,35 @@ def test_the_state_can_be_copied() -> None:
 )
 def test_the_size_of_a_table(memory: int, size: int) -> None:
     assert PageTable.size_for(memory) == size
+
+
+CELLS = st.one_of(
+    st.sampled_from([0, 1, PAGE - 1, PAGE, 2 * PAGE, 0x12, 0x200000, 0x201000, TABLE[0], KEPT[0], RAM - PAGE, RAM]),
+    st.sampled_from([0x90000000, 0x90001000, 0xFFFFF000, MINUS_1]),
+    st.integers(0, 40).map(lambda page: page * PAGE),
+    st.integers(0, MINUS_1),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["map", "unmap", "modify", "claim", "release"]), *[CELLS] * 4), max_size=12))
+def test_whatever_a_client_does_the_page_table_is_what_the_list_says(
+    calls: list[tuple[str, int, int, int, int]],
+) -> None:
+    bench = Bench()
+    for method, *cells in calls:
+        with suppress(GuestFault):
+            bench.call(method, *cells)
+    assert bench.table is not None
+    edges = {each.virt for each in bench.mmu.translations} | {each.end - PAGE for each in bench.mmu.translations}
+    for page in {*edges, *(edge - PAGE for edge in edges), *range(0, 0x40000, PAGE)}:
+        if page < 0:
+            continue
+        found = bench.mmu.translate(page)
+        assert bench.table.find(page) == found, hex(page)
+    for start, size in (TABLE, KEPT):
+        assert not bench.mmu.translations.gaps(start, size)
+        assert all(each.virt == each.phys for each in bench.mmu.translations.within(start, size))
 
 
 # The page table, walked by a CPU
