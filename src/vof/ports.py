@@ -27,6 +27,7 @@ __all__ = [
     "Hypervisor",
     "Memory",
     "Network",
+    "Partitions",
     "Store",
 ]
 
@@ -161,6 +162,17 @@ class Block(Protocol):
 
     def write(self, offset: int, data: bytes) -> None:
         """Write at `offset`; the data has reached the image when this returns."""
+        ...
+
+
+class Partitions(Protocol):
+    """The partitions of one disk."""
+
+    def find(self, number: int) -> tuple[int, int]:
+        """Where partition `number` starts and its size, in bytes, inside the disk; a `PortError` if there is none.
+
+        An MBR's are 1 … 4, and from 5 the logical ones; a GPT's and an Apple map's go by their place in the table.
+        """
         ...
 
 

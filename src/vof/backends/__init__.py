@@ -2,16 +2,24 @@
 
 from vof.backends.clock import HostClock, VirtualClock
 from vof.backends.console import HostConsole, UserEnd
+from vof.backends.disks import RawDisk
+from vof.backends.overlay import OverlayDisk, OverlayState
 from vof.backends.user_ends import FileEnd, NoEnd, SocketEnd, StreamEnd, TerminalEnd
+from vof.backends.volumes import DiskPartitions, Volumes
 
 __all__ = [
+    "DiskPartitions",
     "FileEnd",
     "HostClock",
     "HostConsole",
     "NoEnd",
+    "OverlayDisk",
+    "OverlayState",
+    "RawDisk",
     "SocketEnd",
     "StreamEnd",
     "TerminalEnd",
     "UserEnd",
     "VirtualClock",
+    "Volumes",
 ]
