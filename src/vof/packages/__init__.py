@@ -1,6 +1,7 @@
 """Packages: device and support packages, and the instances that clients open of them."""
 
 from vof.packages.console import ConsolePackage
+from vof.packages.disk import DiskPackage
 from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
 from vof.packages.mmu import Mmu
 from vof.packages.openable import OPENABLE
@@ -11,6 +12,7 @@ from vof.packages.rtc import RtcPackage
 __all__ = [
     "OPENABLE",
     "ConsolePackage",
+    "DiskPackage",
     "Instance",
     "MemoryPackage",
     "Method",
