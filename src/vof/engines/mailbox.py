@@ -17,12 +17,16 @@ import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 
-__all__ = ["BATCH_LIMIT", "Mailbox", "OrderKind", "RequestKind"]
+__all__ = ["BATCH_LIMIT", "NONCE_AT", "RESIDENT_AT", "Mailbox", "OrderKind", "RequestKind"]
 
 BATCH_LIMIT = 170
 """Device accesses that one batch holds."""
 
+RESIDENT_AT = 0x1000
+"""Where the resident page begins in the file of a stub that has code before it."""
 _BOX = 0x1000
+NONCE_AT = _BOX + 0x0C
+"""Where the host writes its number, from the resident page."""
 _BOX_SIZE = 0x120
 _BATCH = 0x2000
 _RESULT_CELLS = struct.Struct(">9Q")
@@ -128,6 +132,11 @@ class Mailbox:
                 seen = self._seen
             seconds = min(2 * seconds, _LONGEST_SLEEP)
         return False
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the request's word has changed since it was last looked at."""
+        return self._words[_REQUEST] != self._seen
 
     def give_back(self, r3: int) -> None:
         """Order: return to the client program with this in r3."""

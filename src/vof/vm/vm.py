@@ -224,8 +224,8 @@ class VM:
 
     def _loop(self) -> None:
         while self.ending is None and not self._done():
-            what = self.engine.trap.serve()
             try:
+                what = self.engine.trap.serve()
                 if isinstance(what, Hello):
                     self._boot(what)
                 elif what is not None:

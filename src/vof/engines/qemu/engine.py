@@ -17,7 +17,7 @@ from typing import Any
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
-from vof.engines.mailbox import Mailbox
+from vof.engines.mailbox import NONCE_AT, RESIDENT_AT, Mailbox
 from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
 from vof.engines.qemu.monitor import Monitor
@@ -32,7 +32,6 @@ __all__ = ["QemuEngine"]
 _STUB = os.path.join(os.path.dirname(__file__), "..", "..", "guest", "pseries.bin")
 _PLACE_AT = 0x20
 """Where the stub's file holds the resident page's address."""
-_NONCE_AT = 0x1000 + 0x1000 + 0x0C
 _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
@@ -296,5 +295,5 @@ def _patched_stub(page: int, nonce: int) -> bytes:
     with open(_STUB, "rb") as file:
         stub = bytearray(file.read())
     struct.pack_into(">Q", stub, _PLACE_AT, page)
-    struct.pack_into(">I", stub, _NONCE_AT, nonce)
+    struct.pack_into(">I", stub, RESIDENT_AT + NONCE_AT, nonce)
     return bytes(stub)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from selectors import BaseSelector
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
+from vof.engines.mailbox import NONCE_AT, RESIDENT_AT
+from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.trap import Hello
-from vof.engines.unicorn.cpu import PowerCpu
+from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
+from vof.engines.unicorn.mailbox import TurnMailbox, poll_offset
 from vof.engines.unicorn.models import find_model
 from vof.engines.unicorn.ram import Ram
 from vof.engines.unicorn.runner import Runner
@@ -24,6 +28,8 @@ from vof.outcomes import Outcome
 
 __all__ = ["UnicornEngine", "UnicornOptions"]
 
+_MAILBOX = "mailbox"
+_HELLO_AT = 4
 _GUEST = os.path.join(os.path.dirname(__file__), "..", "..", "guest")
 
 
@@ -54,6 +60,9 @@ class UnicornEngine:
     Args:
         options: what to run.
 
+    Attributes:
+        tree: the address of a flattened tree in guest memory that the machine's start shall tell; 0 for none.
+
     Raises:
         UsageError: there is no such CPU or trap here.
     """
@@ -63,9 +72,12 @@ class UnicornEngine:
         self.layout = Layout.for_memory(options.memory)
         self.console: socket.socket | None = None
         self._model = find_model(options.cpu, options.bits)
-        if options.trap not in TRAPS:
-            raise UsageError(f"--trap {options.trap}: the unicorn engine has {', '.join(TRAPS)}")
+        if options.trap not in (*TRAPS, _MAILBOX):
+            raise UsageError(f"--trap {options.trap}: the unicorn engine has {', '.join((*TRAPS, _MAILBOX))}")
+        self.tree = 0
         self._ram: Ram | None = None
+        self._nonce = 1
+        self._mailbox_closer: Callable[[], None] | None = None
 
     def prepare(self) -> list[str]:
         """See `Engine`."""
@@ -75,14 +87,17 @@ class UnicornEngine:
         self.memory = GuestMemory(ram.bytes)
         self.memory.written = self.cpu.written
         self.runner = Runner(self.cpu, ram, self.memory)
-        self.trap = DirectTrap(TRAPS[self.options.trap], self.runner, self.layout)
+        self.trap: DirectTrap | MailboxTrap
+        if self.options.trap == _MAILBOX:
+            self.trap = self._make_mailbox()
+        else:
+            self.trap = DirectTrap(TRAPS[self.options.trap], self.runner, self.layout)
         self.timebase = TimeBase(self.cpu, self.options.timebase, self.options.nanoseconds)
         return []
 
     def start(self, guardian: Guardian) -> None:
         """See `Engine`."""
-        self._install_entry()
-        self.trap.hello = Hello()
+        self.reset()
 
     def describe(self) -> str:
         """See `Engine`."""
@@ -111,16 +126,41 @@ class UnicornEngine:
 
     def reset(self) -> None:
         """See `Engine`."""
-        self._install_entry()
-        self.trap.hello = Hello()
+        trap, page = self.trap, self.layout.page
+        if isinstance(trap, DirectTrap):
+            self.memory.write(page, _stub(f"{self.options.trap}.bin"))
+            trap.hello = Hello(self.tree)
+        else:
+            stub = bytearray(self._resident_stub())
+            struct.pack_into(">I", stub, NONCE_AT, self._nonce)
+            self.memory.write(page, bytes(stub))
+            self.cpu.msr = MSR_SF if self.cpu.bits == 64 else 0
+            self.cpu.set_gpr(3, self.tree)
+            self.cpu.pc = page + _HELLO_AT
 
     def close(self) -> None:
         """See `Engine`."""
         if self._ram is not None:
             self.runner.close()
+            if self._mailbox_closer is not None:
+                self._mailbox_closer()
             ram, self._ram = self._ram, None
             ram.close()
 
-    def _install_entry(self) -> None:
-        with open(os.path.join(_GUEST, f"{self.options.trap}.bin"), "rb") as file:
-            self.memory.write(self.layout.page, file.read())
+    def _make_mailbox(self) -> MailboxTrap:
+        page = self.layout.page
+        poll = page + poll_offset(self._resident_stub())
+        mailbox = TurnMailbox(self.ram, page, self._nonce, self.runner, poll)
+        self._mailbox_closer = mailbox.close
+        return MailboxTrap(mailbox, self.layout)
+
+    def _resident_stub(self) -> bytes:
+        """The page of the stub that stays, and the mailbox behind it."""
+        if self.cpu.bits == 64:
+            return _stub("pseries.bin")[RESIDENT_AT:]
+        return _stub("mailbox32.bin")
+
+
+def _stub(name: str) -> bytes:
+    with open(os.path.join(_GUEST, name), "rb") as file:
+        return file.read()

@@ -1,0 +1,59 @@
+"""The trap `mailbox` in this process: the guest has its turn while the host waits, and the reverse."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from typing import Any
+
+from unicorn import Uc, unicorn_const
+
+from vof.engines.mailbox import Mailbox
+from vof.engines.unicorn.runner import Runner
+from vof.outcomes import Departed
+
+__all__ = ["TurnMailbox", "poll_offset"]
+
+_POLL = b"\x7c\xc0\x5c\x2c"
+"""What the stubs look at the order's number with: lwbrx r6,0,r11."""
+
+
+def poll_offset(stub: bytes) -> int:
+    """Where in a stub's resident page the instruction is that waits for an order."""
+    return stub.index(_POLL)
+
+
+class TurnMailbox(Mailbox):
+    """A mailbox whose guest runs only while the host waits for it.
+
+    Args:
+        ram: guest memory, from address 0.
+        page: the resident page's address.
+        nonce: this run's number, not 0.
+        runner: runs the guest.
+        poll: the address of the instruction with which the guest waits.
+    """
+
+    def __init__(self, ram: mmap.mmap, page: int, nonce: int, runner: Runner, poll: int) -> None:
+        super().__init__(ram, page, nonce)
+        self._runner = runner
+        runner.cpu.uc.hook_add(unicorn_const.UC_HOOK_CODE, self._on_poll, begin=poll, end=poll)
+
+    def wait(self, idle: Callable[[float], bool]) -> bool:
+        """See `Mailbox`.
+
+        Raises:
+            Departed: the machine has ended.
+        """
+        while True:
+            if self.has_news and self._accept():
+                return True
+            became = self._runner.go()
+            if became is not None:
+                raise Departed(became)
+            if not self.has_news and idle(0):
+                return False
+
+    def _on_poll(self, uc: Uc, address: int, size: int, data: Any) -> None:
+        if self.has_news:
+            uc.emu_stop()
