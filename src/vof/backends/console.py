@@ -21,6 +21,9 @@ __all__ = ["HostConsole", "UserEnd"]
 _CHUNK = 0x10000
 _TYPED_LIMIT = 1 << 20
 """Bytes of input kept for a guest that reads none; the rest stays where it comes from."""
+_VAIN_READS = 100
+"""Reads in a row without a key or any output after which a client program is taken to do nothing but wait for one."""
+_VAIN_WAIT = 1e-3
 
 
 class UserEnd(Protocol):
@@ -46,6 +49,7 @@ class HostConsole:
         user: the user's end.
         device: the host's end of the guest's console device, if it has one.
         tell: gets the console's events; None where nobody listens.
+        patient: whether a client program that polls in vain for long is made to wait a little.
 
     Attributes:
         handed_over: whether the guest's own driver has the console.
@@ -54,13 +58,20 @@ class HostConsole:
     """
 
     def __init__(
-        self, user: UserEnd, device: socket.socket | None, tell: Callable[[Event], None] | None = None
+        self,
+        user: UserEnd,
+        device: socket.socket | None,
+        tell: Callable[[Event], None] | None = None,
+        *,
+        patient: bool = True,
     ) -> None:
         self.user = user
         self.handed_over = False
         self.idle: Callable[[float], bool] = self._look
         self._device = device
         self._tell = tell
+        self._patient = patient
+        self._vain_reads = 0
         self._typed = bytearray()
         self._selector: selectors.BaseSelector | None = None
         if device is not None:
@@ -121,6 +132,7 @@ class HostConsole:
 
     def write(self, data: bytes) -> None:
         """Port `Console`."""
+        self._vain_reads = 0
         self.user.write(data)
         if self._tell is not None:
             self._tell(ConsoleOutput(data))
@@ -128,7 +140,10 @@ class HostConsole:
     def read(self, limit: int) -> bytes:
         """Port `Console`."""
         if not self._typed:
-            self._look(0)
+            self._vain_reads += 1
+            self._look(_VAIN_WAIT if self._patient and self._vain_reads > _VAIN_READS else 0)
+        if self._typed:
+            self._vain_reads = 0
         data = bytes(self._typed[:limit])
         del self._typed[:limit]
         return data

@@ -37,6 +37,7 @@ class MailboxTrap:
         self.idle: Callable[[float], bool] = sleep_instead
         self.abandoned = False
         self.calls = 0
+        self.pause = False
         self.ordering = 0
         self.greeted = False
         self.greeting = False
@@ -65,7 +66,8 @@ class MailboxTrap:
                     return outcome
                 mailbox.give_back(outcome.r3)
                 self.calls += 1
-                if not self.calls % _LOOK_EVERY and idle(0):
+                if self.pause or (not self.calls % _LOOK_EVERY and idle(0)):
+                    self.pause = False
                     return None
             elif kind is RequestKind.HELLO:
                 self._take_hello()

@@ -32,6 +32,7 @@ class Trap(Protocol):
             sets it.
         abandoned: nobody will resume the guest again: orders under way are given up. The run loop sets it.
         calls: client calls answered with a plain return.
+        pause: set while a client call is answered to have `serve` return once it is.
         ordering: orders that the guest is obeying now, one inside the other.
     """
 
@@ -39,6 +40,7 @@ class Trap(Protocol):
     idle: Callable[[float], bool]
     abandoned: bool
     calls: int
+    pause: bool
     ordering: int
 
     def serve(self) -> Hello | Outcome | None:

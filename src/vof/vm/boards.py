@@ -11,11 +11,12 @@ from vof.outcomes import Jump
 from vof.version import VERSION
 
 if TYPE_CHECKING:
-    from vof.backends import HostClock, VirtualClock
+    from vof.backends import HostClock, VirtualClock, Volumes
     from vof.engines.engine import Engine
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
+    from vof.machines.generic import Generic
     from vof.machines.machine import Program, Site
     from vof.tree import DeviceTree
     from vof.vm.config import Config
@@ -54,6 +55,15 @@ class Board(Protocol):
         """Import what takes long, while the engine starts."""
         ...
 
+    @property
+    def load_limit(self) -> int:
+        """The first address that a client program may not be loaded to."""
+        ...
+
+    def close(self) -> None:
+        """Let go of disks and the like. The engine is closed apart."""
+        ...
+
 
 def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
     """The board that a configuration asks for.
@@ -76,10 +86,17 @@ class _QemuPseries:
             raise UsageError(f"--trap {config.trap}: stock QEMU has mailbox")
         self.engine = QemuEngine(config.qemu_options())
 
+    @property
+    def load_limit(self) -> int:
+        return self.engine.layout.page
+
     def warm_up(self) -> None:
         import vof.machines.pseries
 
         assert vof.machines.pseries
+
+    def close(self) -> None:
+        pass
 
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
@@ -96,7 +113,14 @@ class _UnicornPseries:
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
         self.engine = _unicorn(config, clock, bits=64, timebase=512_000_000)
 
+    @property
+    def load_limit(self) -> int:
+        return self.engine.layout.page
+
     def warm_up(self) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     def power_on(
@@ -109,8 +133,42 @@ class _UnicornPseries:
 
 
 class _UnicornGeneric:
+    """The machine `generic`, with its disks. What its clock was set to outlives a reset."""
+
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
-        self.engine = _unicorn(config, clock, bits=32, timebase=25_000_000)
+        from vof.engines.unicorn.models import find_model
+        from vof.machines.generic import GenericOptions
+        from vof.vm.drives import open_drives
+
+        options = config.machine_options
+        real_mode = _switch(options.pop("real-mode", "on"), "real-mode")
+        if options:
+            raise UsageError(f"-machine generic,{next(iter(options))}: generic has the option real-mode=on|off")
+        model = find_model(config.cpu, 32)
+        self._options = GenericOptions(cpu=model.name, pvr=model.pvr, real_mode=real_mode)
+        self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency)
+        self._volumes: Volumes | None = None
+        self._machine: Generic | None = None
+        self.drives = open_drives(config.drives)
+        if self.drives:
+            from vof.backends import Volumes
+            from vof.machines.generic import GenericDisk
+
+            volumes = self._volumes = Volumes()
+            disks = [
+                GenericDisk(drive.name, drive.block, volumes.partitions(drive.block), drive.media == "cdrom")
+                for drive in self.drives
+            ]
+            self._options = replace(self._options, disks=tuple(disks))
+
+    @property
+    def load_limit(self) -> int:
+        from vof.machines.generic import page_table_room
+
+        layout = self.engine.layout
+        if self._options.real_mode:
+            return layout.page
+        return page_table_room((layout.page, layout.end - layout.page), self.engine.options.memory)[0]
 
     def warm_up(self) -> None:
         pass
@@ -118,12 +176,32 @@ class _UnicornGeneric:
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
     ) -> OpenFirmware:
-        raise EngineError("not yet")
+        from vof.machines.generic import Generic
+
+        if self._machine is not None:
+            self._options = replace(self._options, clock_offset=self._machine.rtc.offset)
+        site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
+        self._machine = Generic(site, _MODEL, self._options)
+        return self._machine.power_on(hello.tree, program, change)
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError("a 64-bit program, and generic has a 32-bit CPU: -machine pseries has a 64-bit one")
-        return replace(jump)
+        assert self._machine is not None
+        state = self._machine.start_state
+        return replace(jump, msr=state.msr, sprs=tuple(state.sprs.items()), segments=state.segments)
+
+    def close(self) -> None:
+        if self._volumes is not None:
+            self._volumes.close()
+        for drive in self.drives:
+            drive.close()
+
+
+def _switch(text: str, name: str) -> bool:
+    if text not in ("on", "off"):
+        raise UsageError(f"{name}={text}: it is on or off")
+    return text == "on"
 
 
 def _unicorn(config: Config, clock: HostClock | VirtualClock, *, bits: int, timebase: int) -> UnicornEngine:

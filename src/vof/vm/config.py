@@ -91,6 +91,12 @@ class Config:
         return self.engine
 
     @property
+    def machine_options(self) -> dict[str, str]:
+        """What follows the machine's name: option and value."""
+        pairs = (option.partition("=") for option in self.machine.split(",")[1:])
+        return {name: value for name, _, value in pairs}
+
+    @property
     def memory_size(self) -> int:
         """RAM in bytes.
 

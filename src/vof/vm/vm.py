@@ -81,13 +81,15 @@ class VM:
         self._closers.callback(self.images.close)
         try:
             self._board = make_board(self.config, self._clock)
+            self._closers.callback(self._board.close)
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
             self._closers.callback(self.engine.close)
             self.command = self.engine.prepare()
             self._selector = selectors.PollSelector()
             self._closers.callback(self._selector.close)
-            self.console = HostConsole(user or NoEnd(), self.engine.console, self._hear)
+            patient = self.config.clock != "virtual"
+            self.console = HostConsole(user or NoEnd(), self.engine.console, self._hear, patient=patient)
         except BaseException:
             self.close()
             raise
@@ -110,7 +112,7 @@ class VM:
         self.console.register(self._selector)
         self.engine.tend(self._selector, self.console.take_output)
         self._board.warm_up()
-        self._tell_phase("client program loaded", self.images.load(self.engine, self.engine.layout.page))
+        self._tell_phase("client program loaded", self.images.load(self.engine, self._board.load_limit))
 
     def close(self) -> None:
         """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
@@ -193,18 +195,17 @@ class VM:
         Raises:
             ExpectTimeout: it did not come in time, or the machine ended before.
         """
-        pattern = what if isinstance(what, re.Pattern) else re.compile(re.escape(_bytes(what)))
-        self.run_until(lambda: pattern.search(self._heard) is not None, timeout)
-        found = pattern.search(self._heard)
+        wanted = _Wanted(what)
+        self.run_until(lambda: wanted.is_in(self._heard), timeout)
+        found = wanted.end
         if found is None:
             why = (
                 f"within {timeout:g} s" if self.ending is None else f"before the machine ended ({self.ending.message})"
             )
             last = bytes(self._heard[-400:]).decode(errors="replace")
-            raise ExpectTimeout(f"{pattern.pattern!r} did not appear {why}; the last output was: {last!r}")
-        end = found.end()
-        heard = bytes(self._heard[:end])
-        del self._heard[:end]
+            raise ExpectTimeout(f"{wanted} did not appear {why}; the last output was: {last!r}")
+        heard = bytes(self._heard[:found])
+        del self._heard[:found]
         return heard
 
     def send(self, text: str | bytes) -> None:
@@ -282,7 +283,7 @@ class VM:
             self.console.take_back()
             for start, size in self.images.ranges:
                 trap.clear(start, size)
-            self.images.load(engine, engine.layout.page)
+            self.images.load(engine, self._board.load_limit)
         from vof.machines.machine import Site
 
         layout = engine.layout
@@ -349,7 +350,10 @@ class VM:
     def _hear(self, event: Event) -> None:
         if type(event) is ConsoleOutput:
             self._heard += event.data
-            del self._heard[:-_HEARD_LIMIT]
+            if len(self._heard) > 2 * _HEARD_LIMIT:
+                del self._heard[:-_HEARD_LIMIT]
+            if self._done():  # at once, and not at the next look: a run that is repeated must stop where it did before
+                self.engine.trap.pause = True
         self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -358,6 +362,36 @@ class VM:
 
     def _tell_phase(self, name: str, detail: str = "") -> None:
         self._tell(Phase(name, time.monotonic() - self._started, detail))
+
+
+class _Wanted:
+    """What `expect` waits for.
+
+    Attributes:
+        end: where it ended when it was last found.
+    """
+
+    def __init__(self, what: str | bytes | re.Pattern[bytes]) -> None:
+        self.end: int | None = None
+        self._what = what if isinstance(what, re.Pattern) else _bytes(what)
+        self._searched = 0
+
+    def __str__(self) -> str:
+        return repr(self._what if isinstance(self._what, bytes) else self._what.pattern)
+
+    def is_in(self, heard: bytearray) -> bool:
+        """Whether it is there, now or when it was asked before."""
+        if self.end is None:
+            if isinstance(self._what, bytes):
+                if self._searched > len(heard):  # the beginning was dropped
+                    self._searched = 0
+                start = heard.find(self._what, max(0, self._searched - len(self._what)))
+                self._searched = len(heard)
+                self.end = None if start < 0 else start + len(self._what)
+            else:
+                found = self._what.search(heard)
+                self.end = found.end() if found else None
+        return self.end is not None
 
 
 def _never() -> bool:

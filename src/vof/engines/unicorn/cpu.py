@@ -214,6 +214,10 @@ class PowerCpu:
         self.uc.ctl_flush_tb()
         self._code_pages.clear()
 
+    def forget_mappings(self) -> None:
+        """The page table has changed: drop what the CPU remembers of it."""
+        self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
+
     def _edge(self, uc: unicorn.Uc, block: Any, before: Any, data: Any) -> None:
         self._note(block.pc, block.size)
 

@@ -16,19 +16,21 @@ class CpuModel:
     Attributes:
         name: QEMU's name, in lower case.
         bits: 32 or 64.
+        pvr: its processor version.
         constant: the name of Unicorn's constant, "" for the default model.
     """
 
     name: str
     bits: int
+    pvr: int
     constant: str
 
 
 MODELS: dict[str, CpuModel] = {
     model.name: model
     for model in (
-        CpuModel("750", 32, "UC_CPU_PPC32_750_V3_1"),
-        CpuModel("power10", 64, ""),
+        CpuModel("750", 32, 0x00080301, "UC_CPU_PPC32_750_V3_1"),
+        CpuModel("power10", 64, 0x00800200, ""),
     )
 }
 

@@ -65,6 +65,7 @@ class DirectTrap:
         self.idle: Callable[[float], bool] = sleep_instead
         self.abandoned = False
         self.calls = 0
+        self.pause = False
         self.ordering = 0
         self.hello: Hello | None = None
         self._runner = runner
@@ -78,7 +79,6 @@ class DirectTrap:
         self._outcome: Outcome | None = None
         self._suspended: int | None = None
         self._returned = False
-        self._stop = False
         runner.take = self._take
         runner.osi = kind.name == "osi"
 
@@ -94,13 +94,13 @@ class DirectTrap:
             if self._outcome is not None:
                 outcome, self._outcome = self._outcome, None
                 return outcome
-            if self._suspended is not None or self._stop:
-                self._stop = False
+            if self._suspended is not None or self.pause:
+                self.pause = False
                 return None
             became = self._runner.go()
             if became is not None:
                 return became
-            if self._outcome is None and self.idle(0):
+            if self._outcome is None and not self.pause and self.idle(0):
                 return None
 
     def give_back(self, r3: int) -> None:
@@ -215,8 +215,8 @@ class DirectTrap:
         if type(outcome) is Return:
             self._cpu.set_gpr(3, outcome.r3)
             self.calls += 1
-            if not self.calls % _LOOK_EVERY and not self.ordering and self.idle(0):
-                self._stop = True
+            if not self.ordering and (self.pause or (not self.calls % _LOOK_EVERY and self.idle(0))):
+                self.pause = True
                 self._cpu.stop()
         elif self.ordering:
             raise Departed(outcome)
