@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vof.machines import MACHINES
     from vof.tree import DeviceTree, Node, build_fdt, parse_fdt, to_dts, to_json
     from vof.vm import VM, Config, Ending, EndReason, ExpectTimeout
+    from vof.vm.snapshots import Snapshot
 
 __all__ = [
     "MACHINES",
@@ -35,6 +36,7 @@ __all__ = [
     "Node",
     "OpenFirmware",
     "PortError",
+    "Snapshot",
     "UsageError",
     "VofError",
     "__version__",
@@ -51,6 +53,7 @@ _HOMES = {
     "vof.firmware": ("OpenFirmware", "SERVICES"),
     "vof.machines": ("MACHINES",),
     "vof.tree": ("DeviceTree", "Node", "build_fdt", "parse_fdt", "to_dts", "to_json"),
+    "vof.vm.snapshots": ("Snapshot",),
     "vof.vm": ("VM", "Config", "EndReason", "Ending", "ExpectTimeout"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -28,6 +28,15 @@ class HostClock:
         """The same, finer: for an engine's time base."""
         return time.monotonic_ns() - self._start
 
+    @property
+    def elapsed(self) -> int:
+        """Where it stands, in nanoseconds. Setting it puts it there."""
+        return time.monotonic_ns() - self._start
+
+    @elapsed.setter
+    def elapsed(self, nanoseconds: int) -> None:
+        self._start = time.monotonic_ns() - nanoseconds
+
     def sleep(self, milliseconds: int) -> None:
         """Port `Clock`."""
         time.sleep(milliseconds / 1000)
@@ -41,26 +50,26 @@ class VirtualClock:
     """Time that passes when it is read or slept through, and never otherwise: two runs of a guest are alike.
 
     Attributes:
-        now: nanoseconds since the clock was made.
+        elapsed: where it stands, in nanoseconds. Setting it puts it there.
     """
 
     def __init__(self) -> None:
-        self.now = 0
+        self.elapsed = 0
 
     def milliseconds(self) -> int:
         """Port `Clock`."""
-        self.now += _READING
-        return self.now // 1_000_000
+        self.elapsed += _READING
+        return self.elapsed // 1_000_000
 
     def nanoseconds(self) -> int:
         """The same, finer: for an engine's time base."""
-        self.now += _TICK
-        return self.now
+        self.elapsed += _TICK
+        return self.elapsed
 
     def sleep(self, milliseconds: int) -> None:
         """Port `Clock`."""
-        self.now += milliseconds * 1_000_000
+        self.elapsed += milliseconds * 1_000_000
 
     def wall(self) -> int:
         """Port `Clock`."""
-        return _EPOCH + self.now // 1_000_000_000
+        return _EPOCH + self.elapsed // 1_000_000_000

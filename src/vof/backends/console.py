@@ -130,6 +130,15 @@ class HostConsole:
         """The firmware has the console again."""
         self.handed_over = False
 
+    def take_typed(self) -> bytes:
+        """What is typed and not yet read; it stays."""
+        return bytes(self._typed)
+
+    def put_typed(self, data: bytes, handed_over: bool) -> None:
+        """Have this typed and not yet read, whatever there was."""
+        self._typed[:] = data
+        self.handed_over = handed_over
+
     def write(self, data: bytes) -> None:
         """Port `Console`."""
         self._vain_reads = 0

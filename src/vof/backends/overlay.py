@@ -18,13 +18,18 @@ class OverlayDisk:
     """A `Block` over another one, which is only read.
 
     Args:
-        base: the disk below. It must not change while the overlay is in use.
+        base: the disk below. It must not change while the overlay holds anything.
         limit: bytes that the overlay may take of the host's memory; a guest could fill any disk.
+        holds: whether writes stay here. While they don't, they go to the disk below.
+
+    Attributes:
+        holds: as above; it may be set once there is something to be kept.
     """
 
-    def __init__(self, base: Block, *, limit: int = _LIMIT) -> None:
+    def __init__(self, base: Block, *, limit: int = _LIMIT, holds: bool = True) -> None:
         self.base = base
         self.limit = limit
+        self.holds = holds
         self._chunks: dict[int, bytes] = {}
 
     @property
@@ -55,6 +60,9 @@ class OverlayDisk:
 
     def write(self, offset: int, data: bytes) -> None:
         """Port `Block`: all of `data` or, where that fails, nothing."""
+        if not self.holds:
+            self.base.write(offset, data)
+            return
         end = offset + len(data)
         if offset < 0 or end > self.size:
             raise PortError(f"{len(data)} bytes at {offset} are outside the disk")

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import Any
 
 __all__ = ["BATCH_LIMIT", "NONCE_AT", "RESIDENT_AT", "Mailbox", "OrderKind", "RequestKind"]
 
@@ -172,6 +173,15 @@ class Mailbox:
     def may_nap(self, allowed: bool) -> None:
         """Say whether the stub may borrow the decrementer's vector to give its CPU up while it waits."""
         struct.pack_into(">I", self._ram, self._box + 0xC8, _FLAG_MAY_NAP if allowed else 0)
+
+    def take_state(self) -> tuple[Any, ...]:
+        """What this side knows that is not in guest memory."""
+        return self._seen, self._number, self.kind, self.argument
+
+    def put_state(self, state: tuple[Any, ...]) -> None:
+        """Know what was known when that was taken."""
+        self._seen, number, self.kind, self.argument = state
+        self._expect(number)
 
     def _accept(self) -> bool:
         """Look at a request word that has changed: whether it is a request."""

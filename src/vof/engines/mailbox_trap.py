@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vof.engines.layout import Layout
 from vof.engines.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
@@ -118,6 +119,16 @@ class MailboxTrap:
             done = self._mailbox.batch_values(len(part))
             values += [value for access, value in zip(part, done, strict=True) if access.op is BusOp.READ]
         return values
+
+    def take_state(self) -> tuple[Any, ...]:
+        """What a snapshot keeps of it; the mailbox itself is in guest memory."""
+        return self.calls, self.greeted, self.greeting, self._tree, self._asked, self._mailbox.take_state()
+
+    def put_state(self, state: tuple[Any, ...]) -> None:
+        """Be as when that was taken."""
+        self.calls, self.greeted, self.greeting, self._tree, self._asked, mailbox = state
+        self._mailbox.put_state(mailbox)
+        self.pause = self.abandoned = False
 
     def _order(self, kind: OrderKind, arguments: Sequence[int]) -> tuple[int, ...]:
         """Give an order and wait for its results, answering the client calls that come meanwhile."""

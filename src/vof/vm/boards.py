@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vof.errors import EngineError, UsageError
 from vof.outcomes import Jump
 from vof.version import VERSION
 
 if TYPE_CHECKING:
-    from vof.backends import HostClock, VirtualClock, Volumes
+    from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
     from vof.engines.engine import Engine
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
-    from vof.machines.generic import Generic
     from vof.machines.machine import Program, Site
     from vof.tree import DeviceTree
     from vof.vm.config import Config
@@ -27,7 +26,13 @@ _MODEL = f"vof,{VERSION}"
 
 
 class Board(Protocol):
-    """A machine on an engine."""
+    """A machine on an engine.
+
+    Attributes:
+        state: what of the machine a run changes, besides its firmware: for snapshots.
+    """
+
+    state: Any
 
     @property
     def engine(self) -> Engine:
@@ -64,6 +69,20 @@ class Board(Protocol):
         """Let go of disks and the like. The engine is closed apart."""
         ...
 
+    @property
+    def disks(self) -> Sequence[OverlayDisk]:
+        """The disks that a snapshot takes along."""
+        ...
+
+    @property
+    def ports(self) -> dict[str, object]:
+        """What a snapshot has names for in place of the thing itself: back ends."""
+        ...
+
+    def reopen(self) -> None:
+        """Open files anew, in a forked child."""
+        ...
+
 
 def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
     """The board that a configuration asks for.
@@ -78,10 +97,32 @@ def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
     return _UnicornGeneric(config, clock)
 
 
-class _QemuPseries:
+class _Plain:
+    """What a board without disks of its own says."""
+
+    def __init__(self) -> None:
+        self.disks: Sequence[OverlayDisk] = ()
+        self.state: Any = None
+
+    @property
+    def ports(self) -> dict[str, object]:
+        return {}
+
+    def warm_up(self) -> None:
+        pass
+
+    def reopen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _QemuPseries(_Plain):
     def __init__(self, config: Config) -> None:
         from vof.engines.qemu import QemuEngine
 
+        super().__init__()
         if config.trap not in ("", "mailbox"):
             raise UsageError(f"--trap {config.trap}: stock QEMU has mailbox")
         self.engine = QemuEngine(config.qemu_options())
@@ -95,9 +136,6 @@ class _QemuPseries:
 
         assert vof.machines.pseries
 
-    def close(self) -> None:
-        pass
-
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
     ) -> OpenFirmware:
@@ -109,19 +147,14 @@ class _QemuPseries:
         return jump
 
 
-class _UnicornPseries:
+class _UnicornPseries(_Plain):
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
+        super().__init__()
         self.engine = _unicorn(config, clock, bits=64, timebase=512_000_000)
 
     @property
     def load_limit(self) -> int:
         return self.engine.layout.page
-
-    def warm_up(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
@@ -132,7 +165,7 @@ class _UnicornPseries:
         return jump
 
 
-class _UnicornGeneric:
+class _UnicornGeneric(_Plain):
     """The machine `generic`, with its disks. What its clock was set to outlives a reset."""
 
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
@@ -140,6 +173,7 @@ class _UnicornGeneric:
         from vof.machines.generic import GenericOptions
         from vof.vm.drives import open_drives
 
+        super().__init__()
         options = config.machine_options
         real_mode = _switch(options.pop("real-mode", "on"), "real-mode")
         if options:
@@ -148,18 +182,30 @@ class _UnicornGeneric:
         self._options = GenericOptions(cpu=model.name, pvr=model.pvr, real_mode=real_mode)
         self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency)
         self._volumes: Volumes | None = None
-        self._machine: Generic | None = None
-        self.drives = open_drives(config.drives)
-        if self.drives:
-            from vof.backends import Volumes
+        self._drives = open_drives(config.drives)
+        if self._drives:
+            from vof.backends import OverlayDisk, Volumes
             from vof.machines.generic import GenericDisk
 
             volumes = self._volumes = Volumes()
+            self.disks = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
             disks = [
-                GenericDisk(drive.name, drive.block, volumes.partitions(drive.block), drive.media == "cdrom")
-                for drive in self.drives
+                GenericDisk(drive.name, disk, volumes.partitions(disk), drive.media == "cdrom")
+                for drive, disk in zip(self._drives, self.disks, strict=True)
             ]
             self._options = replace(self._options, disks=tuple(disks))
+
+    @property
+    def ports(self) -> dict[str, object]:
+        ports: dict[str, object] = {}
+        for number, disk in enumerate(self._options.disks):
+            ports[f"disk{number}"] = disk.block
+            ports[f"partitions{number}"] = disk.partitions
+        return ports
+
+    def reopen(self) -> None:
+        for drive in self._drives:
+            drive.reopen()
 
     @property
     def load_limit(self) -> int:
@@ -170,31 +216,28 @@ class _UnicornGeneric:
             return layout.page
         return page_table_room((layout.page, layout.end - layout.page), self.engine.options.memory)[0]
 
-    def warm_up(self) -> None:
-        pass
-
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
     ) -> OpenFirmware:
         from vof.machines.generic import Generic
 
-        if self._machine is not None:
-            self._options = replace(self._options, clock_offset=self._machine.rtc.offset)
+        if self.state is not None:
+            self._options = replace(self._options, clock_offset=self.state.rtc.offset)
         site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
-        self._machine = Generic(site, _MODEL, self._options)
-        return self._machine.power_on(hello.tree, program, change)
+        machine = self.state = Generic(site, _MODEL, self._options)
+        return machine.power_on(hello.tree, program, change)
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError("a 64-bit program, and generic has a 32-bit CPU: -machine pseries has a 64-bit one")
-        assert self._machine is not None
-        state = self._machine.start_state
+        assert self.state is not None
+        state = self.state.start_state
         return replace(jump, msr=state.msr, sprs=tuple(state.sprs.items()), segments=state.segments)
 
     def close(self) -> None:
         if self._volumes is not None:
             self._volumes.close()
-        for drive in self.drives:
+        for drive in self._drives:
             drive.close()
 
 

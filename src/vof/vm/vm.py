@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from vof.backends import HostClock, HostConsole, NoEnd, UserEnd, VirtualClock
 from vof.engines.engine import Engine
 from vof.engines.guardian import Guardian
 from vof.engines.signals import signals_held
 from vof.engines.trap import Hello
-from vof.errors import EngineError, PortError
+from vof.errors import EngineError, PortError, UsageError
 from vof.events import ConsoleOutput, Event, Listener, Phase
 from vof.outcomes import Beyond, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
 from vof.vm.boards import make_board
@@ -29,10 +29,15 @@ from vof.vm.ending import Ending, EndReason, ExpectTimeout
 from vof.vm.images import Images
 
 if TYPE_CHECKING:
+    from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
     from vof.tree import DeviceTree
+    from vof.vm.snapshots import Snapshot
+    from vof.vm.workers import Result
 
 __all__ = ["VM"]
+
+Item = TypeVar("Item")
 
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
@@ -220,6 +225,92 @@ class VM:
     def reset(self) -> None:
         """Reset the machine, as its reset button would."""
         self.engine.reset()
+
+    # Snapshots
+
+    def snapshot(self) -> Snapshot:
+        """Take all that a run changes. From now on, what the guest writes to its disks stays in memory.
+
+        Raises:
+            UsageError: the engine can't, or the machine has not started or has ended.
+        """
+        from vof.vm.snapshots import Snapshot, freeze
+
+        engine, firmware = self._in_process(), self.firmware
+        if firmware is None or self.ending is not None or engine.trap.ordering:
+            raise UsageError("a snapshot is taken between the start of the client program and its end")
+        for disk in self._board.disks:
+            disk.holds = True
+        firmware.listeners, listeners = [], firmware.listeners
+        try:
+            frozen = freeze((firmware, self._board.state), self._ports())
+        finally:
+            firmware.listeners = listeners
+        return Snapshot(
+            engine=engine.take_state(),
+            firmware=frozen,
+            disks=tuple(disk.state() for disk in self._board.disks),
+            clock=self._clock.elapsed,
+            console=self.console.take_typed(),
+            handed_over=self.console.handed_over,
+            heard=bytes(self._heard),
+            boots=self.boots,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be as when the snapshot was taken, by this VM here or in a parent process. Any number of times.
+
+        Raises:
+            UsageError: the engine can't.
+        """
+        from vof.vm.snapshots import thaw
+
+        engine = self._in_process()
+        firmware, self._board.state = thaw(snapshot.firmware, self._ports())
+        for disk, state in zip(self._board.disks, snapshot.disks, strict=True):
+            disk.restore(state)
+        self._clock.elapsed = snapshot.clock
+        self.console.put_typed(snapshot.console, snapshot.handed_over)
+        engine.put_state(snapshot.engine)
+        engine.trap.answer = firmware.call
+        self.firmware = firmware
+        firmware.listeners = list(self._listeners)
+        self._heard[:] = snapshot.heard
+        self.boots = snapshot.boots
+        self.ending = None
+
+    def run_in_workers(
+        self,
+        snapshot: Snapshot,
+        function: Callable[[VM, Item], object],
+        items: Iterable[Item],
+        *,
+        workers: int = 2,
+        timeout: float = 60,
+    ) -> Iterator[Result[Item]]:
+        """Restore a snapshot for each item and call the function, in forked processes: see `vof.vm.workers`."""
+        from vof.vm.workers import run_in_workers
+
+        self._in_process()
+        return run_in_workers(self, snapshot, function, items, workers=workers, timeout=timeout)
+
+    def reopen(self) -> None:
+        """Have files of its own, in a forked child: else both would share the place where each one reads."""
+        self._board.reopen()
+
+    def _in_process(self) -> UnicornEngine:
+        from vof.engines.unicorn import UnicornEngine
+
+        if not isinstance(self.engine, UnicornEngine):
+            raise UsageError('a snapshot needs the unicorn engine: VM(engine="unicorn", ...)')
+        return self.engine
+
+    def _ports(self) -> dict[str, object]:
+        """What a frozen firmware has names for."""
+        ports: dict[str, object] = {"vm": self, "console": self.console, "clock": self._clock}
+        engine = self._in_process()
+        ports |= {"memory": engine.memory, "trap": engine.trap, "cpu": engine.cpu}
+        return ports | self._board.ports
 
     # The run loop
 

@@ -209,6 +209,11 @@ class PowerCpu:
         else:
             self.uc.ctl_remove_cache(address, address + size)
 
+    @property
+    def code_pages(self) -> frozenset[int]:
+        """The addresses of the pages that something was translated from."""
+        return frozenset(page << 12 for page in self._code_pages)
+
     def forget(self) -> None:
         """Drop everything that was translated."""
         self.uc.ctl_flush_tb()

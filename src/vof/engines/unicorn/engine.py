@@ -6,9 +6,10 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from selectors import BaseSelector
+from typing import Any
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
@@ -18,7 +19,7 @@ from vof.engines.trap import Hello
 from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
 from vof.engines.unicorn.mailbox import TurnMailbox, poll_offset
 from vof.engines.unicorn.models import find_model
-from vof.engines.unicorn.ram import Ram
+from vof.engines.unicorn.ram import PAGE, Ram
 from vof.engines.unicorn.runner import Runner
 from vof.engines.unicorn.timebase import TimeBase
 from vof.engines.unicorn.trap import TRAPS, DirectTrap
@@ -26,7 +27,7 @@ from vof.errors import UsageError
 from vof.memory import GuestMemory
 from vof.outcomes import Outcome
 
-__all__ = ["UnicornEngine", "UnicornOptions"]
+__all__ = ["EngineState", "UnicornEngine", "UnicornOptions"]
 
 _MAILBOX = "mailbox"
 _HELLO_AT = 4
@@ -52,6 +53,23 @@ class UnicornOptions:
     trap: str
     timebase: int
     nanoseconds: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What a guest is between two client calls.
+
+    Attributes:
+        context: the CPU, as Unicorn keeps it; good for the same Unicorn, or for a forked copy of it.
+        pages: the pages of RAM that differ from the first snapshot's, by address.
+        trap: the trap's.
+        left: whether the client program had the machine.
+    """
+
+    context: Any
+    pages: Mapping[int, bytes]
+    trap: tuple[Any, ...]
+    left: bool
 
 
 class UnicornEngine:
@@ -137,6 +155,31 @@ class UnicornEngine:
             self.cpu.msr = MSR_SF if self.cpu.bits == 64 else 0
             self.cpu.set_gpr(3, self.tree)
             self.cpu.pc = page + _HELLO_AT
+
+    def take_state(self) -> EngineState:
+        """All that the guest is now. Not while a port call waits inside a client call.
+
+        The first time, what RAM holds becomes the ground that every later state is the difference to.
+        """
+        assert self._ram is not None
+        if not self._ram.has_base:
+            self._ram.make_base()
+        pages = {page: self.ram[page : page + PAGE] for page in self._ram.dirty_pages()}
+        return EngineState(self.cpu.uc.context_save(), pages, self.trap.take_state(), self.runner.left)
+
+    def put_state(self, state: EngineState) -> None:
+        """Be as when the state was taken, by this engine or by that of a parent process."""
+        assert self._ram is not None
+        changed = set(self._ram.is_dirty(self.cpu.code_pages))
+        self._ram.back_to_base()
+        for page, data in state.pages.items():
+            self.ram[page : page + PAGE] = data
+        for page in changed | (state.pages.keys() & self.cpu.code_pages):
+            self.cpu.uc.ctl_remove_cache(page, page + PAGE)
+        self.cpu.uc.context_restore(state.context)
+        self.cpu.forget_mappings()
+        self.trap.put_state(state.trap)
+        self.runner.left = state.left
 
     def close(self) -> None:
         """See `Engine`."""

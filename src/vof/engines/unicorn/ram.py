@@ -11,7 +11,8 @@ import contextlib
 import ctypes
 import mmap
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 from vof.errors import EngineError
 
@@ -33,6 +34,7 @@ class Ram:
     Attributes:
         bytes: the memory.
         address: where it lies in this process.
+        has_base: whether `make_base` was called.
 
     Raises:
         EngineError: this host hasn't so much.
@@ -48,17 +50,12 @@ class Ram:
             raise EngineError(f"{size >> 20} MiB of guest memory can't be had: {error}") from None
         self._anchor = ctypes.c_char.from_buffer(self.bytes)
         self.address = ctypes.addressof(self._anchor)
-        self._base_made_by = 0
-
-    @property
-    def has_base(self) -> bool:
-        """Whether `make_base` was called."""
-        return self._base_made_by != 0
+        self.has_base = False
 
     def make_base(self) -> None:
-        """Make what memory holds now the state that `back_to_base` goes back to. Once."""
-        assert not self._base_made_by
-        self._base_made_by = os.getpid()
+        """Make what memory holds now the state that `back_to_base` goes back to. Once, and before any fork."""
+        assert not self.has_base
+        self.has_base = True
         for page in self.dirty_pages():
             os.pwrite(self._file, self.bytes[page : page + PAGE], page)
         self.back_to_base()
@@ -75,6 +72,16 @@ class Ram:
                 pagemap.seek((self.address // PAGE + start) * _ENTRY)
                 entries = pagemap.read(count * _ENTRY)
                 yield from self._dirty(memoryview(entries).cast("Q"), start)
+
+    def is_dirty(self, pages: Iterable[int]) -> Iterator[int]:
+        """Those of some pages, given by their addresses, that were written since `make_base`."""
+        with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+            descriptor = pagemap.fileno()
+            for page in pages:
+                entry = os.pread(descriptor, _ENTRY, (self.address + page) // PAGE * _ENTRY)
+                value = int.from_bytes(entry, sys.byteorder)
+                if value & _PRESENT_OR_SWAPPED and not value & _FILE_PAGE:
+                    yield page
 
     @staticmethod
     def _dirty(entries: memoryview, start: int) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vof.engines.layout import Layout
 from vof.engines.trap import Hello, refuse, sleep_instead
@@ -172,6 +173,15 @@ class DirectTrap:
         except MemoryFault as fault:
             raise PortError(f"this engine has no devices: {fault}") from None
         return values
+
+    def take_state(self) -> tuple[Any, ...]:
+        """What a snapshot keeps of it."""
+        return self.calls, self.hello, self._outcome, self._suspended
+
+    def put_state(self, state: tuple[Any, ...]) -> None:
+        """Be as when that was taken."""
+        self.calls, self.hello, self._outcome, self._suspended = state
+        self.pause = self.abandoned = False
 
     def _until_returned(self) -> None:
         self._returned = False
