@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
     from vof.tree import DeviceTree
+    from vof.vm.guest_firmware import GuestFirmware
     from vof.vm.snapshots import Snapshot
     from vof.vm.workers import Result
 
@@ -82,6 +83,7 @@ class VM:
         self._guardian: Guardian | None = None
         self._changes = TreeChanges(self.config.dtb, self.config.sets)
         self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
+        self._bios = _guest_firmware(self.config)
         self._closers = ExitStack()
         self._closers.callback(self.images.close)
         try:
@@ -401,6 +403,9 @@ class VM:
         placement = self.images.placement
         self._tell_phase("client program started", f"at {placement.entry:#x}")
         plain = Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
+        if self._bios is not None:
+            self._bios.prepare(self.firmware, placement.entry, placement.end - placement.start)
+            plain = self._bios.start(plain)
         trap.jump(self._board.start(plain))
 
     def _hand_over(self) -> None:
@@ -453,6 +458,16 @@ class VM:
 
     def _tell_phase(self, name: str, detail: str = "") -> None:
         self._tell(Phase(name, time.monotonic() - self._started, detail))
+
+
+def _guest_firmware(config: Config) -> GuestFirmware | None:
+    if not config.bios:
+        return None
+    if config.engine_name != "unicorn" or config.trap not in ("", "hypercall"):
+        raise UsageError("-bios is for --engine unicorn --trap hypercall; QEMU starts its own with -machine x-vof=on")
+    from vof.vm.guest_firmware import GuestFirmware
+
+    return GuestFirmware(config.bios)
 
 
 class _Wanted:
