@@ -178,7 +178,7 @@ class _UnicornGeneric(_Plain):
         real_mode = _switch(options.pop("real-mode", "on"), "real-mode")
         if options:
             raise UsageError(f"-machine generic,{next(iter(options))}: generic has the option real-mode=on|off")
-        model = find_model(config.cpu, 32)
+        model = find_model(config.cpu, 32, hashed=not real_mode)
         self._options = GenericOptions(cpu=model.name, pvr=model.pvr, real_mode=real_mode)
         self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency)
         self._volumes: Volumes | None = None
