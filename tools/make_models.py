@@ -18,7 +18,7 @@ from pathlib import Path
 
 from unicorn import ppc_const
 
-from vof import VM
+from vof import VM, Config
 from vof.engines.unicorn import UnicornEngine, models
 
 TABLE = Path(__file__).parents[1] / "src" / "vof" / "engines" / "unicorn" / "model_table.py"
@@ -65,8 +65,9 @@ def reaches_menu(constant: str, machine: str, core: str, disk: str) -> bool:
         for descriptor in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         models.MODELS["trial"] = models.CpuModel("trial", 32, 0, constant, hashed=True)
-        options = {"engine": "unicorn", "machine": machine, "cpu": "trial", "clock": "virtual"}
-        with VM(kernel=core, drives=[f"file={disk},snapshot=on"], **options) as vm:
+        drives = [f"file={disk},snapshot=on"]
+        config = Config(engine="unicorn", machine=machine, cpu="trial", clock="virtual", kernel=core, drives=drives)
+        with VM(config) as vm:
             vm.expect("automatically in", timeout=5)
             status = 0 if machine == "generic" or translates(vm) else 2
     os._exit(status)

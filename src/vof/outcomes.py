@@ -107,7 +107,7 @@ class Beyond:
     """The client program has the machine and has gone where this engine can't follow.
 
     Attributes:
-        what: what it wants that the engine hasn't.
+        what: what it did there, to follow "the client program".
     """
 
     what: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vof.errors import EngineError, UsageError
+from vof.errors import UsageError
 from vof.outcomes import Jump
 from vof.version import VERSION
 
@@ -83,6 +83,10 @@ class Board(Protocol):
         """Open files anew, in a forked child."""
         ...
 
+    def resume(self) -> None:
+        """The state was put back: have the engine know of it."""
+        ...
+
 
 def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
     """The board that a configuration asks for.
@@ -112,6 +116,9 @@ class _Plain:
         pass
 
     def reopen(self) -> None:
+        pass
+
+    def resume(self) -> None:
         pass
 
     def close(self) -> None:
@@ -148,9 +155,22 @@ class _QemuPseries(_Plain):
 
 
 class _UnicornPseries(_Plain):
+    """`pseries` without QEMU: its tree was recorded, and its hypervisor is in this process."""
+
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
+        from vof.engines.unicorn.models import find_model
+
         super().__init__()
-        self.engine = _unicorn(config, clock, bits=64, timebase=512_000_000)
+        options = config.machine_options
+        path = options.pop("dtb", "")
+        if options:
+            raise UsageError(
+                f"-machine pseries,{next(iter(options))}: on the unicorn engine pseries has the option dtb=FILE"
+            )
+        self._model = find_model(config.cpu, 64)
+        self._dtb = _read_tree(path) if path else b""
+        self.engine = _unicorn(config, clock, bits=64, timebase=512_000_000, memory=_memory_of(path, self._dtb))
+        self._offset = 0
 
     @property
     def load_limit(self) -> int:
@@ -159,10 +179,52 @@ class _UnicornPseries(_Plain):
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
     ) -> OpenFirmware:
-        raise EngineError("not yet")
+        from vof.machines.papr import Papr
+        from vof.machines.pseries import Pseries
+        from vof.machines.pseries_tree import pseries_tree
+        from vof.tree import build_fdt, parse_fdt
+
+        if self._dtb:
+            tree = parse_fdt(self._dtb)
+        else:
+            tree = pseries_tree(self.engine.options.memory, self._model.name, self._model.pvr)
+        if self.state is not None:
+            self._offset = self.state.clock_offset
+        papr = self.state = Papr(tree, site.memory, site.console, site.clock, clock_offset=self._offset)
+        self.resume()
+        address, room = site.tree_room
+        flattened = build_fdt(tree)
+        if len(flattened) > room:
+            raise UsageError(f"the tree has {len(flattened)} bytes, more than the {room} that there is room for")
+        site.memory.write(address, flattened)
+        assert papr is self.state
+        return Pseries(site, _MODEL).power_on(address, program, change)
 
     def start(self, jump: Jump) -> Jump:
         return jump
+
+    def resume(self) -> None:
+        self.engine.runner.hypervisor = self.state.hypervisor
+
+
+def _read_tree(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"-machine pseries,dtb={path}: {error.strerror}") from None
+
+
+def _memory_of(path: str, flattened: bytes) -> int:
+    """The bytes of RAM that the user's tree tells of; 0 if he gave none."""
+    if not flattened:
+        return 0
+    from vof.machines.pseries_tree import memory_of
+
+    try:
+        return memory_of(flattened)
+    except UsageError as error:
+        raise UsageError(f"-machine pseries,dtb={path}: {error}") from None
 
 
 class _UnicornGeneric(_Plain):
@@ -247,12 +309,15 @@ def _switch(text: str, name: str) -> bool:
     return text == "on"
 
 
-def _unicorn(config: Config, clock: HostClock | VirtualClock, *, bits: int, timebase: int) -> UnicornEngine:
+def _unicorn(
+    config: Config, clock: HostClock | VirtualClock, *, bits: int, timebase: int, memory: int = 0
+) -> UnicornEngine:
     from vof.engines.unicorn import UnicornEngine, UnicornOptions
 
+    config.check_for_unicorn()
     return UnicornEngine(
         UnicornOptions(
-            memory=config.memory_size,
+            memory=memory or config.memory_size,
             bits=bits,
             cpu=config.cpu,
             trap=config.trap or "hypercall",

@@ -111,6 +111,25 @@ class Config:
             )
         return memory
 
+    def check_for_unicorn(self) -> None:
+        """See whether all options can be had on the unicorn engine.
+
+        Raises:
+            UsageError: one can't.
+        """
+        profile = self.profile
+        if self.memory_size > profile.most_memory:
+            raise UsageError(f"-m {self.memory}: {profile.name} takes at most {profile.most_memory >> 20}M")
+        for option, value in (("-smp", self.smp.removesuffix("1")), ("-numa", " ".join(self.numa))):
+            if value:
+                raise UsageError(
+                    f"{option} {value}: the unicorn engine has one CPU and one memory; --engine qemu has more"
+                )
+        if self.qemu:
+            raise UsageError("--qemu is for --engine qemu")
+        if self.extra:
+            raise UsageError(f"{self.extra[0]}: the unicorn engine has no such thing; --engine qemu has")
+
     @property
     def _usual_machine(self) -> str:
         on_unicorn = self.engine == "unicorn" or (not self.engine and not self._has_qemu)

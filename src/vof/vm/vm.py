@@ -269,6 +269,7 @@ class VM:
 
         engine = self._in_process()
         firmware, self._board.state = thaw(snapshot.firmware, self._ports())
+        self._board.resume()
         for disk, state in zip(self._board.disks, snapshot.disks, strict=True):
             disk.restore(state)
         self._clock.elapsed = snapshot.clock
@@ -357,9 +358,9 @@ class VM:
         elif type(outcome) is Beyond:
             self._end(
                 EndReason.BEYOND,
-                f"the client program has the machine, after {self.engine.trap.calls} client calls; the unicorn engine "
-                f"can't follow it further, since it hasn't {outcome.what}: "
-                "--engine qemu can (apt-get install qemu-system-ppc)",
+                f"the client program has the machine, after {self.engine.trap.calls} client calls, and then "
+                f"{outcome.what}: the unicorn engine can't follow it there; --engine qemu can "
+                "(apt-get install qemu-system-ppc)",
             )
 
     def _where(self, address: int) -> str:

@@ -54,6 +54,11 @@ class TurnMailbox(Mailbox):
             if not self.has_news and idle(0):
                 return False
 
+    def may_nap(self, allowed: bool) -> None:
+        """See `Mailbox`. It is no longer allowed when the client program has the machine."""
+        super().may_nap(allowed)
+        self._runner.left = not allowed
+
     def _on_poll(self, uc: Uc, address: int, size: int, data: Any) -> None:
         if self.has_news:
             uc.emu_stop()

@@ -141,7 +141,7 @@ class Runner:
             if self.osi and word == SUPERVISOR_CALL and self._is_osi():
                 return self._osi_call(pc)
         if self.left and not self.followed:
-            return Beyond(f"exceptions at its own vectors: it {kind.what}")
+            return Beyond(kind.what)
         if kind.enables and not self._has_handler(kind.vector):
             self.cpu.msr |= kind.enables
             self.cpu.pc = pc - 4
@@ -180,7 +180,7 @@ class Runner:
     def _unreachable(self, what: str, address: int) -> Outcome | None:
         pc = self.cpu.pc
         if self.left and not self.followed:
-            return Beyond(f"memory that isn't there: it {what} {address:#x}")
+            return Beyond(f"{what} {address:#x}, where there is nothing without an MMU")
         if self._has_handler(MACHINE_CHECK.vector):
             return self._deliver(MACHINE_CHECK, pc)
         return Crash(f"{what} {address:#x}, where there is no memory,", pc)
@@ -213,7 +213,7 @@ class Runner:
         return what
 
     def _end(self, what: str, address: int) -> Outcome:
-        return Beyond(f"what it does now: it {what}") if self.left and not self.followed else Crash(what, address)
+        return Beyond(what) if self.left and not self.followed else Crash(what, address)
 
     def _has_handler(self, vector: int) -> bool:
         return self._ram.bytes[vector : vector + 4] != b"\0\0\0\0"

@@ -1,0 +1,64 @@
+"""The tree of `pseries` where there is no QEMU to give one: a recorded one, or the user's own."""
+
+from __future__ import annotations
+
+import os
+
+from vof.errors import UsageError
+from vof.tree import (
+    CellError,
+    DeviceTree,
+    FdtError,
+    child_address_cells,
+    child_size_cells,
+    decode_reg,
+    encode_int,
+    encode_reg,
+    parse_fdt,
+)
+
+__all__ = ["memory_of", "pseries_tree"]
+
+_RECORDED = os.path.join(os.path.dirname(__file__), "pseries.dtb")
+_CPUS = "/cpus"
+
+
+def pseries_tree(memory: int, cpu: str, pvr: int) -> DeviceTree:
+    """QEMU's tree, recorded, without the devices that only QEMU has.
+
+    Args:
+        memory: bytes of RAM.
+        cpu: the CPU model's name.
+        pvr: its processor version.
+    """
+    with open(_RECORDED, "rb") as file:
+        tree = parse_fdt(file.read())
+    node = tree.find("/memory")
+    assert node is not None
+    node.properties["reg"] = encode_reg([(0, memory)], 2, 2)
+    cpus = tree.find(_CPUS)
+    assert cpus is not None
+    first = next(iter(cpus.children))
+    tree.rename(first, f"PowerPC,{cpu.upper()}@0")
+    first.properties["cpu-version"] = encode_int(pvr)
+    return tree
+
+
+def memory_of(flattened: bytes) -> int:
+    """The bytes of RAM from address 0 that a user's flattened tree tells of.
+
+    Raises:
+        UsageError: it is no flattened tree, or tells of none.
+    """
+    try:
+        tree = parse_fdt(flattened)
+        node = tree.find("/memory")
+        if node is None or node.parent is None:
+            raise UsageError("the tree has no /memory")
+        ranges = decode_reg(node.properties["reg"], child_address_cells(node.parent), child_size_cells(node.parent))
+    except (FdtError, CellError, KeyError) as fault:
+        raise UsageError(f"the tree can't be used: {fault}") from None
+    size = dict(ranges).get(0, 0)
+    if not size:
+        raise UsageError("the tree has no memory at 0")
+    return size
