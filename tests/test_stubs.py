@@ -14,7 +14,14 @@ SOURCES = sorted(make_stubs.GUEST.glob("*.S"))
 
 
 def test_there_are_stubs() -> None:
-    assert [source.name for source in SOURCES] == ["hypercall.S", "illegal.S", "mailbox32.S", "osi.S", "pseries.S"]
+    assert [source.name for source in SOURCES] == [
+        "breakpoint.S",
+        "hypercall.S",
+        "illegal.S",
+        "mailbox32.S",
+        "osi.S",
+        "pseries.S",
+    ]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

@@ -231,6 +231,10 @@ class GdbClient:
             if reply != b"OK":
                 raise EngineError(f"QEMU's gdb server answers {packet[:32]!r} before {last[:8]!r} with {reply[:32]!r}")
 
+    def forget_stops(self) -> None:
+        """What stops are not told yet mean nothing any more: the machine was reset."""
+        self._stops = deque(stop for stop in self._stops if stop.signal < 0)
+
     def interrupt(self) -> None:
         """Have the guest stop, if it runs."""
         if self.running:
@@ -242,6 +246,7 @@ class GdbClient:
         Raises:
             GdbGone: QEMU has hung up.
         """
+        self._take_stops()  # one may have come with the replies to what was sent before
         if not self._stops and self._poll.poll(seconds * 1000):
             self.receive()
         return self._stops.popleft() if self._stops else None
@@ -252,11 +257,9 @@ class GdbClient:
         Raises:
             GdbGone: QEMU has hung up.
         """
-        if not self._poll.poll(0):
-            return
-        self._fill()
-        while (packet := self._next()) is not None:
-            self._take_stop(packet)
+        if self._poll.poll(0):
+            self._fill()
+            self._take_stops()
 
     @contextmanager
     def halted(self) -> Iterator[None]:
@@ -264,22 +267,30 @@ class GdbClient:
         if not self.running:
             yield
             return
-        self.interrupt()
         end = time.monotonic() + _PATIENCE
+        self._take_stops()
+        self.interrupt()
         while self.running:
             self._wait(end)
-            while (packet := self._next()) is not None:
-                self._take_stop(packet)
-        ours = self._stops and self._stops[-1].signal == SIGINT
+            self._take_stops()
+        ours = bool(self._stops) and self._stops[-1].signal == SIGINT
         if ours:
             self._stops.pop()
         yield
         if ours:
             self.resume(b"c")
 
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()
+    def receive_if_alive(self) -> bool:
+        """As `receive`, for a selector; whether QEMU is still there."""
+        try:
+            self.receive()
+        except GdbGone:
+            return False
+        return True
+
+    def hang_up(self) -> None:
+        """QEMU has ended without a word: whoever waits for one is told."""
+        raise GdbGone("QEMU has ended")
 
     # Bytes
 
@@ -334,14 +345,15 @@ class GdbClient:
             raise EngineError(f"QEMU's gdb server: {error}") from None
         return None
 
-    def _take_stop(self, packet: bytes) -> None:
-        self.running = False
-        kind, number = packet[:1], packet[1:3]
-        try:
-            signal = int(number, 16) if kind in (b"T", b"S") else -1
-        except ValueError:
-            signal = -1
-        self._stops.append(Stop(signal, packet))
+    def _take_stops(self) -> None:
+        while (packet := self._next()) is not None:
+            self.running = False
+            kind, number = packet[:1], packet[1:3]
+            try:
+                signal = int(number, 16) if kind in (b"T", b"S") else -1
+            except ValueError:
+                signal = -1
+            self._stops.append(Stop(signal, packet))
 
 
 def _nothing() -> None:
