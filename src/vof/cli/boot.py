@@ -17,13 +17,14 @@ from vof.errors import UsageError
 
 if TYPE_CHECKING:
     from vof.events import Event
+    from vof.vm import Config
 
-__all__ = ["COMMAND"]
+__all__ = ["COMMAND", "RUN", "run_machine", "seconds"]
 
-_STILL_RUNNING = 124
+_STILLRUNNING = 124
 """As timeout(1) has it."""
 
-_RUN = Group(
+RUN = Group(
     "The run",
     (
         Option(("--console",), "PLACE", "stdio (the default), file:PATH, unix:PATH (a socket) or none"),
@@ -35,12 +36,11 @@ _RUN = Group(
 
 
 def _run(given: Given) -> int:
-    from vof.engines.guardian import Guardian
-    from vof.vm import VM, EndReason
+    from vof.vm import VM
 
     place = given.last("--console", "stdio")
     check_console(place)
-    timeout = _seconds(given.last("--timeout"))
+    timeout = seconds(given.last("--timeout"))
     config = config_from(given)
     if "--dry-run" in given:
         with closing(VM(config)) as vm:
@@ -50,23 +50,34 @@ def _run(given: Given) -> int:
         return show_qemus_help(config)
     if not config.kernel:
         raise UsageError("nothing to boot: name a client program by -kernel FILE")
+    return run_machine(config, place, timeout, verbose="-v" in given)
+
+
+def run_machine(config: Config, place: str, timeout: float | None, *, verbose: bool) -> int:
+    """Run a machine until it ends, with its console at `place`; the exit status."""
+    from vof.engines.guardian import Guardian
+    from vof.vm import VM, EndReason
+
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
     with closing(Guardian()) as guardian, closing(VM(config)) as vm:
-        if "-v" in given:
+        if verbose:
             vm.listen(_show_phase)
         vm.console.user = open_console(place, guardian, vm.quit)
         with closing(vm.console.user):
             vm.start(guardian)
+            if config.memory_file:
+                say(vm.engine.describe())
             ending = vm.wait(timeout)
     if ending is None:
         say(f"ended after {timeout:g} s (--timeout)")
-        return _STILL_RUNNING
+        return _STILLRUNNING
     if ending.reason is not EndReason.POWER_OFF:
         say(ending.message)
     return ending.status
 
 
-def _seconds(text: str) -> float | None:
+def seconds(text: str) -> float | None:
+    """What `--timeout` says; None if it was not given."""
     if not text:
         return None
     try:
@@ -96,7 +107,7 @@ COMMAND = Command(
         be used, 3 if the client program called exit, 4 if it panicked, 124 after --timeout.
         What follows -- goes to QEMU as it is.
     """,
-    groups=(MACHINE, PROGRAM, _RUN, CHANGES, ENGINE, HELP),
+    groups=(MACHINE, PROGRAM, RUN, CHANGES, ENGINE, HELP),
     run=_run,
     passes_on=True,
 )

@@ -11,6 +11,7 @@ This side spins a little, then sleeps ever longer: see `Mailbox.wait`.
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 import sys
 import time
@@ -18,11 +19,14 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["BATCH_LIMIT", "NONCE_AT", "RESIDENT_AT", "Mailbox", "OrderKind", "RequestKind"]
+__all__ = ["BATCH_LIMIT", "HELLO_AT", "NONCE_AT", "RESIDENT_AT", "Mailbox", "OrderKind", "RequestKind", "resident_stub"]
 
 BATCH_LIMIT = 170
 """Device accesses that one batch holds."""
 
+_GUEST = os.path.join(os.path.dirname(__file__), "..", "guest")
+HELLO_AT = 4
+"""Where a machine starts the resident page."""
 RESIDENT_AT = 0x1000
 """Where the resident page begins in the file of a stub that has code before it."""
 _BOX = 0x1000
@@ -46,6 +50,12 @@ _SHORT_SLEEP = 20e-6
 _SHORT_SLEEPS = 50
 _LONGEST_SLEEP = 10e-3
 """Once the client program has the machine, nobody is in a hurry: two hundred looks a second cost next to nothing."""
+
+
+def resident_stub(bits: int) -> bytes:
+    """The stub's page that stays in memory, with the mailbox behind it, for a CPU of so many bits; without a nonce."""
+    with open(os.path.join(_GUEST, "pseries.bin" if bits == 64 else "mailbox32.bin"), "rb") as file:
+        return file.read()[RESIDENT_AT if bits == 64 else 0 :]
 
 
 class RequestKind(IntEnum):

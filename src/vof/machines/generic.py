@@ -19,7 +19,16 @@ from vof.packages import OPENABLE, ConsolePackage, MemoryPackage, Mmu, PageTable
 from vof.packages.disk import DiskPackage
 from vof.packages.page_table import PAGE
 from vof.ports import Block, Memory, Partitions
-from vof.tree import DeviceTree, Node, encode_cells, encode_int, encode_string
+from vof.tree import (
+    DeviceTree,
+    Node,
+    child_address_cells,
+    child_size_cells,
+    encode_int,
+    encode_reg,
+    encode_string,
+    parse_fdt,
+)
 
 __all__ = ["Generic", "GenericDisk", "GenericOptions", "page_table_room"]
 
@@ -67,6 +76,7 @@ class GenericOptions:
         bootpath: what `/chosen` `bootpath` says; "" for the first disk.
         real_mode: whether the client program runs with address translation off.
         clock_offset: seconds that the machine's time is ahead of the clock's.
+        tree: a flattened tree that the machine's nodes are added to where it lacks them; empty for none.
     """
 
     cpu: str = "750"
@@ -77,6 +87,7 @@ class GenericOptions:
     bootpath: str = ""
     real_mode: bool = True
     clock_offset: int = 0
+    tree: bytes = b""
 
 
 def page_table_room(region: tuple[int, int], memory: int) -> tuple[int, int]:
@@ -158,7 +169,7 @@ class Generic:
                     self.claims.claim(start, size, 0)
                 except GuestFault as fault:
                     raise UsageError(f"no room for the {what} at {start:#x} ({fault}): try a larger -m") from None
-        tree = DeviceTree()
+        tree = parse_fdt(self._options.tree) if self._options.tree else DeviceTree()
         self._furnish(tree, program)
         change(tree)
         firmware = OpenFirmware(
@@ -172,7 +183,8 @@ class Generic:
         )
         try:
             firmware.use_console(_CONSOLE)
-            for name, path in (("memory", "/memory"), ("mmu", "/mmu"), ("cpu", self._cpu_path)):
+            cpu = next(iter(_node(tree, "/cpus").children))
+            for name, path in (("memory", "/memory"), ("mmu", "/mmu"), ("cpu", cpu.path)):
                 tree.set("/chosen", name, encode_int(firmware.open(path).ihandle))
         except GuestFault as fault:
             raise UsageError(f"the tree as changed can't be used: {fault}") from None
@@ -180,36 +192,33 @@ class Generic:
 
     # The tree
 
-    @property
-    def _cpu_path(self) -> str:
-        return f"/cpus/PowerPC,{self._options.cpu.partition('_')[0]}@0"
-
     def _furnish(self, tree: DeviceTree, program: Program) -> None:
-        tree.root.properties.update(
-            {
-                "name": encode_string("device-tree"),
-                "model": encode_string("vof,generic"),
-                "compatible": encode_string("vof,generic"),
-                "#address-cells": encode_int(1),
-                "#size-cells": encode_int(1),
-                "clock-frequency": encode_int(4 * self._options.timebase_frequency),
-            }
-        )
+        for name, value in (
+            ("model", encode_string("vof,generic")),
+            ("compatible", encode_string("vof,generic")),
+            ("#address-cells", encode_int(1)),
+            ("#size-cells", encode_int(1)),
+            ("clock-frequency", encode_int(4 * self._options.timebase_frequency)),
+        ):
+            tree.root.properties.setdefault(name, value)
+        tree.root.properties["name"] = encode_string("device-tree")
         tree.root.methods.update(OPENABLE)
         furnish_standard_nodes(tree, self._model)
         tree.set("/options", "real-mode?", encode_string("true" if self._options.real_mode else "false"))
         self._add_cpu(tree)
-        memory = tree.add("/", "memory@0", {"device_type": encode_string("memory"), "reg": encode_cells(0, self._ram)})
+        reg = encode_reg([(0, self._ram)], child_address_cells(tree.root), child_size_cells(tree.root))
+        memory = tree.find("/memory") or tree.add("/", "memory@0")
+        _default(memory, {"device_type": encode_string("memory"), "reg": reg})
         memory.methods.update(MemoryPackage(self.claims.physical).methods())
         publish_available(memory, self.claims.physical)
-        mmu = tree.add("/", "mmu", {"page-size": encode_int(PAGE)})
+        mmu = _have(tree, "/mmu", {"page-size": encode_int(PAGE)})
         mmu.methods.update(self._mmu.methods())
         for name, read in self._mmu.properties().items():
             mmu.properties.compute(name, read)
         console = ConsolePackage(self.memory, self._site.console)
-        serial = tree.add("/", _CONSOLE[1:], {"device_type": encode_string("serial")})
+        serial = _have(tree, _CONSOLE, {"device_type": encode_string("serial")})
         serial.methods.update(console.methods())
-        rtc = tree.add("/", "rtc", {"device_type": encode_string("rtc")})
+        rtc = _have(tree, "/rtc", {"device_type": encode_string("rtc")})
         rtc.methods.update(self.rtc.methods())
         aliases = {"ttya": _CONSOLE}
         self._add_disks(tree, aliases)
@@ -219,10 +228,10 @@ class Generic:
 
     def _add_cpu(self, tree: DeviceTree) -> None:
         options = self._options
-        tree.add("/", "cpus", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
-        cpu = tree.add(
-            "/cpus",
-            self._cpu_path.rpartition("/")[2],
+        cpus = _have(tree, "/cpus", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
+        cpu = next(iter(cpus.children), None) or tree.add(cpus, f"PowerPC,{options.cpu.partition('_')[0]}@0")
+        _default(
+            cpu,
             {
                 "device_type": encode_string("cpu"),
                 "reg": encode_int(0),
@@ -245,7 +254,7 @@ class Generic:
     def _add_disks(self, tree: DeviceTree, aliases: dict[str, str]) -> None:
         if not self._options.disks:
             return
-        disks = tree.add("/", "disks", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
+        disks = _have(tree, "/disks", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
         disks.methods.update(OPENABLE)
         counts = {"disk": 0, "cdrom": 0}
         for number, disk in enumerate(self._options.disks):
@@ -271,6 +280,18 @@ class Generic:
         if size:
             chosen["linux,initrd-start"] = encode_int(start)
             chosen["linux,initrd-end"] = encode_int(start + size)
+
+
+def _have(tree: DeviceTree, path: str, properties: Mapping[str, bytes]) -> Node:
+    """The node at a path right below the root, added where it isn't there, with what it lacks of these properties."""
+    node = tree.find(path) or tree.add("/", path[1:])
+    _default(node, properties)
+    return node
+
+
+def _default(node: Node, properties: Mapping[str, bytes]) -> None:
+    for name, value in properties.items():
+        node.properties.setdefault(name, value)
 
 
 def _node(tree: DeviceTree, path: str) -> Node:

@@ -13,6 +13,8 @@ from vof.version import VERSION
 if TYPE_CHECKING:
     from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
     from vof.engines.engine import Engine
+    from vof.engines.external import ExternalEngine
+    from vof.engines.qemu import QemuEngine
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
@@ -95,10 +97,12 @@ def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
         UsageError: there is none, or an option doesn't go with it.
     """
     if config.engine_name == "qemu":
-        return _QemuPseries(config)
-    if config.profile.name == "pseries":
+        return _Pseries(_qemu(config))
+    if config.engine_name == "external" and config.profile.name == "pseries":
+        return _Pseries(_external(config, bits=64))
+    if config.profile.name == "pseries" and config.engine_name == "unicorn":
         return _UnicornPseries(config, clock)
-    return _UnicornGeneric(config, clock)
+    return _Generic(config, clock)
 
 
 class _Plain:
@@ -125,14 +129,12 @@ class _Plain:
         pass
 
 
-class _QemuPseries(_Plain):
-    def __init__(self, config: Config) -> None:
-        from vof.engines.qemu import QemuEngine
+class _Pseries(_Plain):
+    """`pseries` where the hypervisor is on the engine's side, and gives the tree."""
 
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        if config.trap not in ("", "mailbox"):
-            raise UsageError(f"--trap {config.trap}: stock QEMU has mailbox")
-        self.engine = QemuEngine(config.qemu_options())
+        self.engine = engine
 
     @property
     def load_limit(self) -> int:
@@ -168,8 +170,10 @@ class _UnicornPseries(_Plain):
                 f"-machine pseries,{next(iter(options))}: on the unicorn engine pseries has the option dtb=FILE"
             )
         self._model = find_model(config.cpu, 64)
-        self._dtb = _read_tree(path) if path else b""
-        self.engine = _unicorn(config, clock, bits=64, timebase=512_000_000, memory=_memory_of(path, self._dtb))
+        self._dtb = _read_tree("pseries", path) if path else b""
+        self.engine = _unicorn(
+            config, clock, bits=64, timebase=512_000_000, memory=_memory_of("pseries", path, self._dtb)
+        )
         self._offset = 0
 
     @property
@@ -207,15 +211,15 @@ class _UnicornPseries(_Plain):
         self.engine.runner.hypervisor = self.state.hypervisor
 
 
-def _read_tree(path: str) -> bytes:
+def _read_tree(machine: str, path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise UsageError(f"-machine pseries,dtb={path}: {error.strerror}") from None
+        raise UsageError(f"-machine {machine},dtb={path}: {error.strerror}") from None
 
 
-def _memory_of(path: str, flattened: bytes) -> int:
+def _memory_of(machine: str, path: str, flattened: bytes) -> int:
     """The bytes of RAM that the user's tree tells of; 0 if he gave none."""
     if not flattened:
         return 0
@@ -224,10 +228,10 @@ def _memory_of(path: str, flattened: bytes) -> int:
     try:
         return memory_of(flattened)
     except UsageError as error:
-        raise UsageError(f"-machine pseries,dtb={path}: {error}") from None
+        raise UsageError(f"-machine {machine},dtb={path}: {error}") from None
 
 
-class _UnicornGeneric(_Plain):
+class _Generic(_Plain):
     """The machine `generic`, with its disks. What its clock was set to outlives a reset."""
 
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
@@ -238,11 +242,20 @@ class _UnicornGeneric(_Plain):
         super().__init__()
         options = config.machine_options
         real_mode = _switch(options.pop("real-mode", "on"), "real-mode")
+        path = options.pop("dtb", "")
         if options:
-            raise UsageError(f"-machine generic,{next(iter(options))}: generic has the option real-mode=on|off")
+            raise UsageError(f"-machine generic,{next(iter(options))}: generic has real-mode=on|off and dtb=FILE")
         model = find_model(config.cpu, 32, hashed=not real_mode)
-        self._options = GenericOptions(cpu=model.name, pvr=model.pvr, real_mode=real_mode)
-        self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency)
+        tree = _read_tree("generic", path) if path else b""
+        self._options = GenericOptions(cpu=model.name, pvr=model.pvr, real_mode=real_mode, tree=tree)
+        self.engine: UnicornEngine | ExternalEngine
+        if config.engine_name == "external":
+            if not real_mode:
+                raise UsageError("real-mode=off: translation is set up by an engine of vof's own, such as unicorn")
+            self.engine = _external(config, bits=32)
+        else:
+            memory = _memory_of("generic", path, tree)
+            self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency, memory=memory)
         self._volumes: Volumes | None = None
         self._drives = open_drives(config.drives)
         if self._drives:
@@ -276,16 +289,18 @@ class _UnicornGeneric(_Plain):
         layout = self.engine.layout
         if self._options.real_mode:
             return layout.page
-        return page_table_room((layout.page, layout.end - layout.page), self.engine.options.memory)[0]
+        return page_table_room((layout.page, layout.end - layout.page), self.engine.memory.size)[0]
 
     def power_on(
         self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
     ) -> OpenFirmware:
+        from vof.engines.external import ExternalEngine
         from vof.machines.generic import Generic
 
         if self.state is not None:
             self._options = replace(self._options, clock_offset=self.state.rtc.offset)
-        site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
+        if not isinstance(self.engine, ExternalEngine):
+            site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
         machine = self.state = Generic(site, _MODEL, self._options)
         return machine.power_on(hello.tree, program, change)
 
@@ -307,6 +322,22 @@ def _switch(text: str, name: str) -> bool:
     if text not in ("on", "off"):
         raise UsageError(f"{name}={text}: it is on or off")
     return text == "on"
+
+
+def _qemu(config: Config) -> QemuEngine:
+    from vof.engines.qemu import QemuEngine
+
+    if config.trap not in ("", "mailbox", "breakpoint"):
+        raise UsageError(f"--trap {config.trap}: stock QEMU has mailbox and breakpoint")
+    return QemuEngine(config.qemu_options())
+
+
+def _external(config: Config, *, bits: int) -> ExternalEngine:
+    from vof.engines.external import ExternalEngine
+
+    if config.trap not in ("", "mailbox"):
+        raise UsageError(f"--trap {config.trap}: what runs elsewhere has mailbox")
+    return ExternalEngine(config.memory_file, bits)
 
 
 def _unicorn(

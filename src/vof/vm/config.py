@@ -32,6 +32,7 @@ class Config:
         initrd: an initial RAM disk's file.
         append: the client program's command line.
         drives: `-drive` values.
+        memory_file: for the engine `external`: the file that is the RAM of somebody else's emulator.
         bios: a firmware for the guest, QEMU's `vof.bin`; on the unicorn engine.
         qemu: the QEMU program, "" for the machine's usual one.
         extra: further QEMU arguments.
@@ -51,6 +52,7 @@ class Config:
     initrd: str = ""
     append: str = ""
     drives: Sequence[str] = ()
+    memory_file: str = ""
     bios: str = ""
     qemu: str = ""
     extra: Sequence[str] = ()
@@ -82,6 +84,8 @@ class Config:
             UsageError: there is no such engine, or it hasn't this machine.
         """
         engines = self.profile.engines
+        if self.memory_file:
+            return "external"
         if not self.engine:
             return engines[0] if len(engines) == 1 or self._has_qemu else "unicorn"
         if self.engine not in ENGINES:
@@ -167,6 +171,7 @@ class Config:
             cpu=self.cpu,
             smp=self.smp,
             nodes=nodes,
+            trap=self.trap or "mailbox",
             extra=(*extra, "-action", "panic=pause", *self.extra),
         )
 

@@ -12,6 +12,7 @@ from vof.errors import UsageError
 if TYPE_CHECKING:
     from vof.loaders import Placement
     from vof.machines.machine import Program
+    from vof.ports import Memory
 
 __all__ = ["Images"]
 
@@ -27,8 +28,13 @@ class GuestRam(Protocol):
     """Guest memory that files can be copied to."""
 
     @property
-    def ram(self) -> mmap.mmap:
-        """All of it, from address 0."""
+    def ram(self) -> mmap.mmap | None:
+        """All of it, from address 0; None where it can't be reached so: it is zeroed by other means then."""
+        ...
+
+    @property
+    def memory(self) -> Memory:
+        """The same as a port."""
         ...
 
     def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
@@ -106,13 +112,17 @@ class Images:
             if self._placement is None:
                 self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT)
                 _check_fit(self._placement.end, memory, limit)
-            load(
-                self._placement,
-                self.kernel,
-                memory.ram,
-                fresh=first,
-                copy=lambda offset, address, size: memory.copy_file(kernel, offset, address, size),
-            )
+            if memory.ram is None:
+                for one in self._placement.segments:
+                    memory.copy_file(kernel, one.file_offset, one.address, one.file_size)
+            else:
+                load(
+                    self._placement,
+                    self.kernel,
+                    memory.ram,
+                    fresh=first,
+                    copy=lambda offset, address, size: memory.copy_file(kernel, offset, address, size),
+                )
         except UsageError as error:
             raise UsageError(f"-kernel {self._kernel_path}: {error}") from None
         start, end = self._placement.start, self._placement.end
@@ -146,7 +156,7 @@ class Images:
 
 def _check_fit(end: int, memory: GuestRam, limit: int) -> None:
     if end > limit:
-        needed = end + len(memory.ram) - limit
+        needed = end + memory.memory.size - limit
         enough = -(-needed // _MEMORY_STEP) * _MEMORY_STEP
         raise UsageError(
             f"it doesn't fit: it would end at {end >> 20} MiB of {limit >> 20}; -m {enough >> 20}M would do"

@@ -11,6 +11,7 @@ from unicorn import UcError, ppc_const, unicorn_const
 
 from vof.engines.unicorn.models import CpuModel
 from vof.engines.unicorn.ram import PAGE, Ram
+from vof.outcomes import Jump
 
 __all__ = ["MSR_LE", "MSR_SF", "PowerCpu", "SavedRegisters", "Spr", "UcError"]
 
@@ -136,6 +137,13 @@ class PowerCpu:
     def set_segment(self, number: int, value: int) -> None:
         """Set one of the sixteen segment registers."""
         self._privileged([0x7C6001A4 | number << 16], value)
+
+    def prepare_start(self, start: Jump) -> None:
+        """Set what a program's start wants of the registers that only privileged instructions reach."""
+        for number, value in start.sprs:
+            self.write_spr(number, value)
+        for number, value in enumerate(start.segments):
+            self.set_segment(number, value)
 
     def set_exception(self, srr0: int, srr1: int) -> None:
         """Set the registers that tell of an exception."""

@@ -13,11 +13,11 @@ from typing import Any
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
-from vof.engines.mailbox import NONCE_AT, RESIDENT_AT
+from vof.engines.mailbox import HELLO_AT, NONCE_AT, resident_stub
 from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.trap import Hello
 from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
-from vof.engines.unicorn.mailbox import TurnMailbox, poll_offset
+from vof.engines.unicorn.mailbox import TurnMailbox, TurnTrap, poll_offset
 from vof.engines.unicorn.models import find_model
 from vof.engines.unicorn.ram import PAGE, Ram
 from vof.engines.unicorn.runner import Runner
@@ -30,7 +30,6 @@ from vof.outcomes import Outcome
 __all__ = ["EngineState", "UnicornEngine", "UnicornOptions"]
 
 _MAILBOX = "mailbox"
-_HELLO_AT = 4
 _GUEST = os.path.join(os.path.dirname(__file__), "..", "..", "guest")
 
 
@@ -149,12 +148,12 @@ class UnicornEngine:
             self.memory.write(page, _stub(f"{self.options.trap}.bin"))
             trap.hello = Hello(self.tree)
         else:
-            stub = bytearray(self._resident_stub())
+            stub = bytearray(resident_stub(self.cpu.bits))
             struct.pack_into(">I", stub, NONCE_AT, self._nonce)
             self.memory.write(page, bytes(stub))
             self.cpu.msr = MSR_SF if self.cpu.bits == 64 else 0
             self.cpu.set_gpr(3, self.tree)
-            self.cpu.pc = page + _HELLO_AT
+            self.cpu.pc = page + HELLO_AT
 
     def take_state(self) -> EngineState:
         """All that the guest is now. Not while a port call waits inside a client call.
@@ -192,16 +191,10 @@ class UnicornEngine:
 
     def _make_mailbox(self) -> MailboxTrap:
         page = self.layout.page
-        poll = page + poll_offset(self._resident_stub())
+        poll = page + poll_offset(resident_stub(self.cpu.bits))
         mailbox = TurnMailbox(self.ram, page, self._nonce, self.runner, poll)
         self._mailbox_closer = mailbox.close
-        return MailboxTrap(mailbox, self.layout)
-
-    def _resident_stub(self) -> bytes:
-        """The page of the stub that stays, and the mailbox behind it."""
-        if self.cpu.bits == 64:
-            return _stub("pseries.bin")[RESIDENT_AT:]
-        return _stub("mailbox32.bin")
+        return TurnTrap(mailbox, self.layout, self.cpu)
 
 
 def _stub(name: str) -> bytes:

@@ -8,11 +8,14 @@ from typing import Any
 
 from unicorn import Uc, unicorn_const
 
+from vof.engines.layout import Layout
 from vof.engines.mailbox import Mailbox
+from vof.engines.mailbox_trap import MailboxTrap
+from vof.engines.unicorn.cpu import PowerCpu
 from vof.engines.unicorn.runner import Runner
-from vof.outcomes import Departed
+from vof.outcomes import Departed, Jump
 
-__all__ = ["TurnMailbox", "poll_offset"]
+__all__ = ["TurnMailbox", "TurnTrap", "poll_offset"]
 
 _POLL = b"\x7c\xc0\x5c\x2c"
 """What the stubs look at the order's number with: lwbrx r6,0,r11."""
@@ -62,3 +65,22 @@ class TurnMailbox(Mailbox):
     def _on_poll(self, uc: Uc, address: int, size: int, data: Any) -> None:
         if self.has_news:
             uc.emu_stop()
+
+
+class TurnTrap(MailboxTrap):
+    """The trap `mailbox`, where the host reaches registers that the stub doesn't.
+
+    Args:
+        mailbox: the host's side of the mailbox.
+        layout: where the firmware's region lies.
+        cpu: the CPU.
+    """
+
+    def __init__(self, mailbox: TurnMailbox, layout: Layout, cpu: PowerCpu) -> None:
+        super().__init__(mailbox, layout)
+        self._cpu = cpu
+
+    def jump(self, start: Jump) -> None:
+        """See `Trap`."""
+        self._cpu.prepare_start(start)
+        super().jump(start)

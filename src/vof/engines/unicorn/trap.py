@@ -111,10 +111,7 @@ class DirectTrap:
     def jump(self, start: Jump) -> None:
         """See `Trap`."""
         cpu, layout = self._cpu, self._layout
-        for number, value in start.sprs:
-            cpu.write_spr(number, value)
-        for number, value in enumerate(start.segments):
-            cpu.set_segment(number, value)
+        cpu.prepare_start(start)
         registers = {1: start.stack or layout.stack, 2: start.toc, 3: start.r3, 4: start.r4, 5: layout.client_entry}
         for number in range(32):
             cpu.set_gpr(number, registers.get(number, 0))
