@@ -11,8 +11,8 @@ from typing import Protocol
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
 from vof.engines.trap import Trap
-from vof.memory import GuestMemory
 from vof.outcomes import Outcome
+from vof.ports import Memory
 
 __all__ = ["Engine"]
 
@@ -28,13 +28,13 @@ class Engine(Protocol):
         ...
 
     @property
-    def ram(self) -> mmap.mmap:
-        """Guest memory, from address 0."""
+    def ram(self) -> mmap.mmap | None:
+        """Guest memory, from address 0; None where it is the emulator's own."""
         ...
 
     @property
-    def memory(self) -> GuestMemory:
-        """The same as the port `Memory`."""
+    def memory(self) -> Memory:
+        """The same as the port."""
         ...
 
     @property

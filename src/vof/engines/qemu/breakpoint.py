@@ -14,7 +14,7 @@ from enum import Enum
 from vof.engines.layout import Layout
 from vof.engines.qemu.gdb import SIGINT, SIGTRAP, GdbClient, GdbGone, Stop
 from vof.engines.qemu.gdb_proxy import UserGdb
-from vof.engines.qemu.gdb_registers import RegisterImage, is_little, value_of
+from vof.engines.qemu.gdb_registers import RegisterImage
 from vof.engines.trap import Hello, refuse, sleep_instead
 from vof.errors import EngineError, PortError
 from vof.outcomes import Departed, Exit, Jump, Outcome, Panic, Reset, Return, Suspended
@@ -379,11 +379,10 @@ class BreakpointTrap:
         return None
 
     def _place(self) -> _Place | None:
-        """At which of our places the stopped CPU is. Reads what a call needs besides, since that costs no more."""
-        raw_pc, raw_msr, raw_link, raw_r3 = self._client.read_registers("pc", "msr", "lr", "r3")
-        little = is_little(raw_msr)
-        msr = value_of(raw_msr, little)
-        self._pc = value_of(raw_pc, little)
+        """At which of our places the stopped CPU is. For the entry, notes what the call needs."""
+        image = self._client.read_image()
+        msr = image["msr"]
+        self._pc = image["pc"]
         place = self._places.get(self._pc)
         if place is None or msr & _MSR_USER:
             return None
@@ -394,8 +393,8 @@ class BreakpointTrap:
         if place is _Place.DONE:
             return place if self.ordering else None
         mask = -1 if msr & _MSR_64BIT else _CELL
-        self._link = value_of(raw_link, little) & mask & ~3
-        self._block = value_of(raw_r3, little) & mask
+        self._link = image["lr"] & mask & ~3
+        self._block = image["r3"] & mask
         return place
 
     # Ends

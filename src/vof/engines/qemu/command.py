@@ -42,6 +42,11 @@ class QemuOptions:
         nodes: NUMA nodes with memory; empty where there is just one.
         extra: further arguments, passed on as they are.
         memory_options: what follows the size in `-m` (`slots=2,maxmem=4G`).
+        trap: the way into the firmware: `mailbox` or `breakpoint`.
+        shares_memory: whether the machine takes `memory-backend`; the trap `breakpoint` can do without.
+        firmware_size: bytes of the file that the machine's firmware is loaded from.
+        reset_vector: the address of the first instruction.
+        firmware_at: where the firmware is loaded to, if that is RAM; -1 for ROM.
     """
 
     program: str
@@ -52,6 +57,11 @@ class QemuOptions:
     nodes: Sequence[MemoryNode] = ()
     extra: Sequence[str] = field(default=())
     memory_options: str = ""
+    trap: str = "mailbox"
+    shares_memory: bool = True
+    firmware_size: int = 0x1000
+    reset_vector: int = 0x100
+    firmware_at: int = 0
 
     @property
     def first_memory(self) -> int:
@@ -152,7 +162,14 @@ def parse_numa(values: Sequence[str], memory: int) -> tuple[list[MemoryNode], li
 
 
 def command_line(
-    program: str, options: QemuOptions, *, firmware: int, memories: Sequence[int], console: int, monitor: int
+    program: str,
+    options: QemuOptions,
+    *,
+    firmware: int,
+    memories: Sequence[int],
+    console: int,
+    monitor: int,
+    gdb: int = -1,
 ) -> list[str]:
     """The whole command line.
 
@@ -163,6 +180,7 @@ def command_line(
         memories: the descriptors of the memories, one a node.
         console: the descriptor of the console's socket.
         monitor: the descriptor of the monitor's socket.
+        gdb: the descriptor of the gdb server's socket; -1 for none. With one, the guest waits for it.
     """
     size = f"size={options.memory >> 20}M,{options.memory_options}".rstrip(",")
     command = [program, "-nodefaults", "-display", "none", "-m", size]
@@ -172,7 +190,7 @@ def command_line(
             command += ["-object", _memory_object(f"vof-ram{index}", node.size, memory)]
             rest = f",{node.options}" if node.options else ""
             command += ["-numa", f"node{rest},memdev=vof-ram{index}"]
-    else:
+    elif memories:
         command += ["-object", _memory_object("vof-ram", options.memory, memories[0])]
         machine += ",memory-backend=vof-ram"
     command += ["-machine", machine]
@@ -183,6 +201,8 @@ def command_line(
     command += ["-bios", f"/proc/self/fd/{firmware}"]
     command += ["-chardev", f"socket,id=vof-console,fd={console}", "-serial", "chardev:vof-console"]
     command += ["-chardev", f"socket,id=vof-monitor,fd={monitor}", "-mon", "chardev=vof-monitor,mode=control"]
+    if gdb >= 0:
+        command += ["-chardev", f"socket,id=vof-gdb,fd={gdb}", "-gdb", "chardev:vof-gdb", "-S"]
     return command + list(options.extra)
 
 

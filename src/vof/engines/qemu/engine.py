@@ -1,4 +1,4 @@
-"""`QemuEngine`: one QEMU process, with its RAM in this process's memory and the mailbox between them."""
+"""`QemuEngine`: one QEMU process, its RAM in this process's memory where the machine can share it, and the trap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import FileIO
 from selectors import EVENT_READ, BaseSelector
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
@@ -22,10 +22,17 @@ from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
+from vof.engines.shared_file import copy_into
 from vof.engines.signals import signals_held
 from vof.errors import EngineError, UsageError, VofError
 from vof.memory import GuestMemory
 from vof.outcomes import Outcome, Panic, PowerOff
+from vof.ports import Memory
+
+if TYPE_CHECKING:
+    from vof.engines.qemu.breakpoint import BreakpointTrap
+    from vof.engines.qemu.gdb import GdbClient
+    from vof.engines.qemu.gdb_proxy import UserGdb
 
 __all__ = ["QemuEngine"]
 
@@ -36,6 +43,7 @@ _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
 _LAST_WORDS = 2000
+_PIECE = 1 << 20
 _MONITOR_AFTER = 1.0
 """Seconds without a client call before the monitor is connected: its library takes long to import."""
 
@@ -45,11 +53,15 @@ class QemuEngine:
 
     Args:
         options: what to start.
+
+    Attributes:
+        user_gdb: the gdb server that the user asked for, where the trap has QEMU's.
     """
 
-    ram: mmap.mmap
-    memory: GuestMemory
-    trap: MailboxTrap
+    ram: mmap.mmap | None
+    memory: Memory
+    trap: MailboxTrap | BreakpointTrap
+    user_gdb: UserGdb | None
     console: socket.socket
     monitor: Monitor
 
@@ -67,12 +79,41 @@ class QemuEngine:
         self._closers: list[Callable[[], None]] = []
         self._prepared = False
         self._take_output: Callable[[], bool] = _nothing
+        self._gdb: GdbClient | None = None
+        self._ram_file = -1
+        self.ram = None
+        self.user_gdb = None
 
     # Life
 
     def prepare(self) -> list[str]:
         """See `Engine`: memory, sockets and QEMU's command line."""
-        program = find_qemu(self.options.program)
+        options = self.options
+        program = find_qemu(options.program)
+        memories = self._share_memory() if options.shares_memory else ()
+        firmware = self._memory_file("vof-firmware", 0)
+        gdb = self._make_breakpoint(firmware) if options.trap == "breakpoint" else self._make_mailbox(firmware)
+        self._output = self._memory_file("vof-output", 0)
+        self.console, console = self._socket_pair()
+        own, monitor = self._socket_pair()
+        self.monitor = Monitor(own)
+        self._closers.append(self.monitor.close)
+        self._theirs = (console, monitor, *gdb)
+        self._pass_fds = (*memories, firmware, *(end.fileno() for end in self._theirs))
+        self.command = command_line(
+            program,
+            self.options,
+            firmware=firmware,
+            memories=memories,
+            console=console.fileno(),
+            monitor=monitor.fileno(),
+            gdb=gdb[0].fileno() if gdb else -1,
+        )
+        self._prepared = True
+        return self.command
+
+    def _share_memory(self) -> Sequence[int]:
+        """Make guest memory; the descriptors of its files."""
         sizes = [node.size for node in self.options.nodes] or [self.options.memory]
         memories = [self._memory_file(f"vof-ram{index}", size) for index, size in enumerate(sizes)]
         self._ram_file = memories[0]
@@ -82,29 +123,50 @@ class QemuEngine:
             raise EngineError(f"{sizes[0] >> 20} MiB of guest memory can't be mapped: {error}") from None
         self._closers.append(self._unmap)
         self.memory = GuestMemory(self.ram)
+        return memories
+
+    def _make_mailbox(self, firmware: int) -> tuple[()]:
+        """Make the trap, and write its stub to the firmware's file. It needs none of QEMU's sockets."""
+        if self.ram is None:
+            raise UsageError("--trap mailbox: this machine doesn't share its RAM; --trap breakpoint does without")
         nonce = int.from_bytes(os.urandom(4)) | 1
         mailbox = Mailbox(self.ram, self.layout.page, nonce)
         self._closers.append(mailbox.close)
         self.trap = MailboxTrap(mailbox, self.layout)
-        firmware = self._memory_file("vof-stub", 0)
         os.write(firmware, _patched_stub(self.layout.page, nonce))
-        self._output = self._memory_file("vof-output", 0)
-        self.console, console = self._socket_pair()
-        own, monitor = self._socket_pair()
-        self.monitor = Monitor(own)
-        self._closers.append(self.monitor.close)
-        self._pass_fds = (*memories, firmware, console.fileno(), monitor.fileno())
-        self._theirs = (console, monitor)
-        self.command = command_line(
-            program,
-            self.options,
-            firmware=firmware,
-            memories=memories,
-            console=console.fileno(),
-            monitor=monitor.fileno(),
-        )
-        self._prepared = True
-        return self.command
+        return ()
+
+    def _make_breakpoint(self, firmware: int) -> tuple[socket.socket]:
+        """Make the trap, and a firmware's file that has nothing to run; QEMU's end of the gdb server's socket."""
+        from vof.engines.qemu.breakpoint import BreakpointTrap, ResetVector
+        from vof.engines.qemu.gdb import GdbClient
+        from vof.engines.qemu.gdb_memory import DistantMemory
+        from vof.engines.qemu.gdb_proxy import UserGdb, parse_gdb_address
+
+        options = self.options
+        address, held, options.extra = parse_gdb_address(tuple(options.extra))
+        if held and not address:
+            raise UsageError("-S: with --trap breakpoint nobody but gdb can start the guest then: add -s")
+        mark = os.urandom(16)
+        os.write(firmware, mark.ljust(options.firmware_size, b"\0"))
+        vector = ResetVector(options.reset_vector, options.firmware_at, mark)
+        own, theirs = self._socket_pair()
+        client = self._gdb = GdbClient(own)
+        client.busy = self._busy
+        if address:
+            self.user_gdb = UserGdb(client, address, BreakpointTrap.addresses(self.layout, vector))
+            self._closers.append(self.user_gdb.close)
+            self.user_gdb.holds = held
+        self.trap = BreakpointTrap(client, self.layout, vector, self.user_gdb)
+        if self.ram is None:
+            self.memory = DistantMemory(client, options.memory)
+        return (theirs,)
+
+    def _busy(self) -> None:
+        """While QEMU's gdb server is waited for: it may wait itself for somebody to take what the guest says."""
+        self._take_output()
+        if self.ended is not None and self._gdb is not None:
+            self._gdb.hang_up()
 
     def start(self, guardian: Guardian) -> None:
         """See `Engine`."""
@@ -120,13 +182,23 @@ class QemuEngine:
 
     def describe(self) -> str:
         """See `Engine`."""
-        return f"process {self.pid}"
+        where = f", gdb on port {self.user_gdb.port}" if self.user_gdb is not None else ""
+        return f"process {self.pid}{where}"
 
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
         """See `Engine`."""
         self._selector = selector
         self._take_output = take_output
         self.monitor.tend(self.console.fileno(), take_output)
+        if self._gdb is not None:
+            selector.register(self._gdb, EVENT_READ, self._hear_gdb)
+        if self.user_gdb is not None:
+            self.user_gdb.tend(selector)
+
+    def _hear_gdb(self) -> None:
+        assert self._gdb is not None
+        if not self._gdb.receive_if_alive() and self._selector is not None:
+            self._selector.unregister(self._gdb)
 
     def look(self) -> Outcome | None:
         """See `Engine`."""
@@ -135,7 +207,7 @@ class QemuEngine:
         if self.trap.calls != self._calls_seen:
             self._calls_seen = self.trap.calls
             self._calm_since = time.monotonic()
-        elif time.monotonic() - self._calm_since > _MONITOR_AFTER:
+        elif self._gdb is None and time.monotonic() - self._calm_since > _MONITOR_AFTER:
             self._watch_monitor()
         return Panic() if self._panicked else None
 
@@ -174,17 +246,26 @@ class QemuEngine:
         raise self.death()
 
     def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
-        """See `Engine`. Inside the kernel: without a page fault for each page of it."""
-        os.lseek(self._ram_file, address, os.SEEK_SET)
-        end = offset + size
-        try:
-            while offset < end:
-                count = os.sendfile(self._ram_file, file, offset, end - offset)
-                if not count:
-                    raise UsageError(f"the file ended {end - offset} bytes early: was it changed meanwhile?")
-                offset += count
-        except OSError as error:
-            raise UsageError(f"the file can't be read: {error.strerror}") from None
+        """See `Engine`."""
+        copy_into(self._ram_file, file, offset, address, size)
+
+    def _copy_by_packets(self, file: int, offset: int, address: int, size: int) -> None:
+        from vof.engines.qemu.gdb import GdbGone
+
+        done = 0
+        while done < size:
+            try:
+                data = os.pread(file, min(_PIECE, size - done), offset + done)
+            except OSError as error:
+                raise UsageError(f"the file can't be read: {error.strerror}") from None
+            if not data:
+                raise UsageError(f"the file ended {size - done} bytes early: was it changed meanwhile?")
+            try:
+                self.memory.write(address + done, data)
+            except GdbGone:
+                self._ends_within(_DEATH_PATIENCE)
+                raise self.death() from None
+            done += len(data)
 
     @property
     def ended(self) -> int | None:
@@ -240,7 +321,11 @@ class QemuEngine:
 
     def reset(self) -> None:
         """See `Engine`. Nothing to do if the stub has said hello while a port call waited."""
-        if not self.trap.greeting:
+        if self.trap.greeting:
+            return
+        if self._gdb is not None:
+            self.trap.reset()  # type: ignore[union-attr]
+        else:
             self.ask_monitor("system_reset")
 
     def ask_monitor(self, command: str) -> Any:
@@ -267,6 +352,7 @@ class QemuEngine:
     # Making things
 
     def _unmap(self) -> None:
+        assert self.ram is not None
         with contextlib.suppress(BufferError):  # an exception's frames hold a view of it: it goes with them
             self.ram.close()
 

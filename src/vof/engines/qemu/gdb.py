@@ -73,6 +73,7 @@ class GdbClient:
         self._registers: RegisterSet | None = None
         self._users_physical = False
         self._physical = False
+        self._owed = 0
         self.running = False
         self.busy: Callable[[], None] = _nothing
 
@@ -134,10 +135,6 @@ class GdbClient:
         if last != b"OK":
             raise EngineError(f"QEMU's gdb server refuses the monitor command {line!r}: {last[:32]!r}")
         return b"".join(bytes.fromhex(part[1:].decode()) for part in output).decode("latin-1")
-
-    def read_registers(self, *names: str) -> list[bytes]:
-        """Registers of the CPU that stopped, as they came: see `is_little`."""
-        return [_octets(reply) for reply in self.ask(*self.registers.ask(*names))]
 
     def read_image(self) -> RegisterImage:
         """The core registers of the CPU that stopped."""
@@ -222,14 +219,13 @@ class GdbClient:
     # Running
 
     def resume(self, *packets: bytes) -> None:
-        """Send packets that are answered with OK, and a last one that has the guest run, which isn't."""
-        *before, last = packets
+        """Send packets that are answered with OK, and a last one that has the guest run, which isn't.
+
+        The answers are looked at later: the guest runs meanwhile.
+        """
         self._send(b"".join(map(frame, packets)))
+        self._owed = len(packets) - 1
         self.running = True
-        for packet in before:
-            reply = self._reply()
-            if reply != b"OK":
-                raise EngineError(f"QEMU's gdb server answers {packet[:32]!r} before {last[:8]!r} with {reply[:32]!r}")
 
     def forget_stops(self) -> None:
         """What stops are not told yet mean nothing any more: the machine was reset."""
@@ -347,6 +343,11 @@ class GdbClient:
 
     def _take_stops(self) -> None:
         while (packet := self._next()) is not None:
+            if self._owed:
+                self._owed -= 1
+                if packet != b"OK":
+                    raise EngineError(f"QEMU's gdb server answers {packet[:32]!r} to what the guest should run with")
+                continue
             self.running = False
             kind, number = packet[:1], packet[1:3]
             try:

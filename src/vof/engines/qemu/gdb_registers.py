@@ -43,21 +43,16 @@ class RegisterSet:
     def __init__(self, registers: Mapping[str, Register]) -> None:
         self.by_name = registers
         self.word = registers["r3"].size
-        self.pc, self.msr, self.lr = registers["pc"], registers["msr"], registers["lr"]
 
     @property
     def bits(self) -> int:
         """32 or 64: the CPU's."""
         return 8 * self.word
 
-    def ask(self, *names: str) -> list[bytes]:
-        """The packets that ask for registers."""
-        return [b"p%x" % self.by_name[name].number for name in names]
-
     def put(self, name: str, value: int, *, little: bool = False) -> bytes:
         """The packet that sets a register."""
         register = self.by_name[name]
-        return b"P%x=%b" % (register.number, packed(value, register.size, little).hex().encode())
+        return b"P%x=%b" % (register.number, _packed(value, register.size, little).hex().encode())
 
 
 class RegisterImage:
@@ -71,16 +66,16 @@ class RegisterImage:
     def __init__(self, registers: RegisterSet, data: bytes) -> None:
         self._registers = registers
         self._data = bytearray(data)
-        msr = registers.msr
-        self.little = is_little(bytes(data[msr.offset : msr.offset + msr.size]))
+        msr = registers.by_name["msr"]
+        self.little = _is_little(data[msr.offset : msr.offset + msr.size])
 
     def __getitem__(self, name: str) -> int:
         register = self._registers.by_name[name]
-        return value_of(bytes(self._data[register.offset : register.offset + register.size]), self.little)
+        return _value_of(bytes(self._data[register.offset : register.offset + register.size]), self.little)
 
     def __setitem__(self, name: str, value: int) -> None:
         register = self._registers.by_name[name]
-        data = packed(value, register.size, self.little)
+        data = _packed(value, register.size, self.little)
         self._data[register.offset : register.offset + register.size] = data
 
     def packet(self) -> bytes:
@@ -88,7 +83,7 @@ class RegisterImage:
         return b"G" + bytes(self._data).hex().encode()
 
 
-def is_little(msr: bytes) -> bool:
+def _is_little(msr: bytes) -> bool:
     """Whether the CPU is in little-endian mode, from its MSR as it came.
 
     QEMU swaps every register then, the MSR too: its lowest bit, LE, is in the first byte, where the highest are
@@ -97,12 +92,12 @@ def is_little(msr: bytes) -> bool:
     return bool(msr[0] & 1)
 
 
-def value_of(data: bytes, little: bool = False) -> int:
+def _value_of(data: bytes, little: bool = False) -> int:
     """A register's value."""
     return int.from_bytes(data, "little" if little else "big")
 
 
-def packed(value: int, size: int, little: bool = False) -> bytes:
+def _packed(value: int, size: int, little: bool = False) -> bytes:
     """A value as a register of so many bytes takes it."""
     return (value & (1 << 8 * size) - 1).to_bytes(size, "little" if little else "big")
 
