@@ -96,10 +96,12 @@ class Crash:
     Attributes:
         what: what it did, to follow "the client program".
         address: the address of the instruction.
+        caller: what the link register holds, if that says more than the address does; else 0.
     """
 
     what: str
     address: int
+    caller: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,18 @@ def _run(given: Given) -> int:
     config = config_from(given)
     if "--dry-run" in given:
         with closing(VM(config)) as vm:
-            print(shlex.join(vm.command))
+            print(shlex.join(vm.command) or "nothing is started: the guest runs in this process")
         return 0
     if asks_for_help(given):
         return show_qemus_help(config)
     if not config.kernel:
         raise UsageError("nothing to boot: name a client program by -kernel FILE")
+    if config.engine_name == "unicorn":
+        from vof.cli.contained import wait_for_child
+
+        status = wait_for_child()
+        if status is not None:
+            return status
     return run_machine(config, place, timeout, verbose="-v" in given)
 
 
@@ -100,11 +106,12 @@ def _show_phase(event: Event) -> None:
 COMMAND = Command(
     usage="[OPTION]... [-- QEMU-ARGUMENT...]",
     about="""
-        Boots a client program, such as a Linux kernel, in a machine that QEMU emulates and whose firmware is vof.
-        The machine's console is on the terminal, where Ctrl-a x ends the machine.
+        Boots a client program, such as a Linux kernel or GRUB, in a machine whose firmware is vof, and whose CPU is
+        QEMU's or, with --engine unicorn, this process's. The console is on the terminal; Ctrl-a x ends the machine.
 
-        The status is 0 if the guest powered off or the user ended it, 1 if QEMU failed, 2 if an option or a file can't
-        be used, 3 if the client program called exit, 4 if it panicked, 124 after --timeout.
+        The status is 0 if the guest powered off or the user ended it, 1 if the engine failed, 2 if an option or a file
+        can't be used, 3 if the client program called exit, 4 if it panicked, 5 if it crashed, 6 if it has the machine
+        and went where the unicorn engine can't follow, 124 after --timeout.
         What follows -- goes to QEMU as it is.
     """,
     groups=(MACHINE, PROGRAM, RUN, CHANGES, ENGINE, HELP),

@@ -12,6 +12,7 @@ from vof.machines import MACHINES, MachineProfile
 __all__ = ["ENGINES", "Config"]
 
 ENGINES = ("qemu", "unicorn")
+CLOCKS = ("host", "virtual")
 _64_BIT_ELF = b"\x7fELF\x02"
 
 
@@ -122,6 +123,8 @@ class Config:
             UsageError: one can't.
         """
         profile = self.profile
+        if self.clock not in CLOCKS:
+            raise UsageError(f"--clock {self.clock}: there are {' and '.join(CLOCKS)}")
         if self.memory_size > profile.most_memory:
             raise UsageError(f"-m {self.memory}: {profile.name} takes at most {profile.most_memory >> 20}M")
         for option, value in (("-smp", self.smp.removesuffix("1")), ("-numa", " ".join(self.numa))):
@@ -156,6 +159,8 @@ class Config:
             UsageError: an option can't be had.
         """
         profile = self.profile
+        if self.clock != "host":
+            raise UsageError(f"--clock {self.clock}: QEMU has a clock of its own; --engine unicorn takes it")
         memory = self.memory_size
         nodes, others = parse_numa(self.numa, memory)
         asked = self.machine or profile.name
@@ -171,7 +176,11 @@ class Config:
             cpu=self.cpu,
             smp=self.smp,
             nodes=nodes,
-            trap=self.trap or "mailbox",
+            trap=self.trap or ("mailbox" if profile.shares_memory else "breakpoint"),
+            shares_memory=profile.shares_memory,
+            firmware_size=profile.firmware_size,
+            reset_vector=profile.reset_vector,
+            firmware_at=profile.firmware_at,
             extra=(*extra, "-action", "panic=pause", *self.extra),
         )
 

@@ -354,7 +354,10 @@ class VM:
         elif type(outcome) is Panic:
             self._end(EndReason.PANIC, "the guest panicked")
         elif type(outcome) is Crash:
-            self._end(EndReason.CRASH, f"the client program {outcome.what} at {self._where(outcome.address)}")
+            where = f"at {self._where(outcome.address)}"
+            if outcome.caller:
+                where += f", called from {self._where(outcome.caller - 4)}"
+            self._end(EndReason.CRASH, f"the client program {outcome.what} {where}")
         elif type(outcome) is Beyond:
             self._end(
                 EndReason.BEYOND,

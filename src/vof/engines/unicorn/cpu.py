@@ -111,6 +111,12 @@ class PowerCpu:
         """Set a general purpose register, modulo its width."""
         self.uc.reg_write(_GPR0 + number, value & (1 << self.bits) - 1)
 
+    @property
+    def lr(self) -> int:
+        """The link register."""
+        value: int = self.uc.reg_read(_LR)
+        return value
+
     def set_lr(self, value: int) -> None:
         """Set the link register."""
         self.uc.reg_write(_LR, value)

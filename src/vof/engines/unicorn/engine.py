@@ -108,7 +108,7 @@ class UnicornEngine:
         if self.options.trap == _MAILBOX:
             self.trap = self._make_mailbox()
         else:
-            self.trap = DirectTrap(TRAPS[self.options.trap], self.runner, self.layout)
+            self.trap = DirectTrap(TRAPS[self.options.trap], self.runner, self.layout, _entry(self.options.trap))
         self.timebase = TimeBase(self.cpu, self.options.timebase, self.options.nanoseconds)
         return []
 
@@ -145,8 +145,7 @@ class UnicornEngine:
         """See `Engine`."""
         trap, page = self.trap, self.layout.page
         if isinstance(trap, DirectTrap):
-            self.memory.write(page, _stub(f"{self.options.trap}.bin"))
-            trap.hello = Hello(self.tree)
+            trap.start(Hello(self.tree))
         else:
             stub = bytearray(resident_stub(self.cpu.bits))
             struct.pack_into(">I", stub, NONCE_AT, self._nonce)
@@ -197,6 +196,6 @@ class UnicornEngine:
         return TurnTrap(mailbox, self.layout, self.cpu)
 
 
-def _stub(name: str) -> bytes:
-    with open(os.path.join(_GUEST, name), "rb") as file:
+def _entry(trap: str) -> bytes:
+    with open(os.path.join(_GUEST, f"{trap}.bin"), "rb") as file:
         return file.read()

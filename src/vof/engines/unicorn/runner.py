@@ -178,11 +178,14 @@ class Runner:
         return (self.cpu.gpr(3) & 0xFFFFFFFF, self.cpu.gpr(4) & 0xFFFFFFFF) == OSI_MAGIC
 
     def _unreachable(self, what: str, address: int) -> Outcome | None:
-        pc = self.cpu.pc
+        cpu = self.cpu
+        pc = cpu.pc
         if self.left and not self.followed:
             return Beyond(f"{what} {address:#x}, where there is nothing without an MMU")
         if self._has_handler(MACHINE_CHECK.vector):
             return self._deliver(MACHINE_CHECK, pc)
+        if address == pc:
+            return Crash("jumped to where there is no memory,", pc, cpu.lr)
         return Crash(f"{what} {address:#x}, where there is no memory,", pc)
 
     def _deliver(self, kind: Exceptional, srr0: int) -> Outcome | None:
@@ -213,7 +216,10 @@ class Runner:
         return what
 
     def _end(self, what: str, address: int) -> Outcome:
-        return Beyond(what) if self.left and not self.followed else Crash(what, address)
+        if self.left and not self.followed:
+            return Beyond(what)
+        blank = self.cpu.instruction(address) in (None, 0)
+        return Crash(what, address, self.cpu.lr if blank else 0)
 
     def _has_handler(self, vector: int) -> bool:
         return self._ram.bytes[vector : vector + 4] != b"\0\0\0\0"

@@ -12,7 +12,7 @@ from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
 from vof.engines.unicorn.exceptions import SYSTEM_CALL, UNTAKEN
 from vof.engines.unicorn.runner import HYPERVISOR_CALL, Runner
 from vof.errors import MemoryFault, PortError
-from vof.outcomes import Departed, Exit, Jump, Outcome, Return, Suspended
+from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, Return, Suspended
 from vof.ports import Access, BusOp
 
 __all__ = ["TRAPS", "DirectTrap", "TrapKind"]
@@ -59,9 +59,10 @@ class DirectTrap:
         kind: which.
         runner: runs the guest.
         layout: where the firmware's region lies.
+        entry: the code of the client interface's entry.
     """
 
-    def __init__(self, kind: TrapKind, runner: Runner, layout: Layout) -> None:
+    def __init__(self, kind: TrapKind, runner: Runner, layout: Layout, entry: bytes) -> None:
         self.answer: Callable[[int], Outcome] = refuse
         self.idle: Callable[[float], bool] = sleep_instead
         self.abandoned = False
@@ -72,6 +73,7 @@ class DirectTrap:
         self._runner = runner
         self._cpu: PowerCpu = runner.cpu
         self._layout = layout
+        self._entry = entry
         self._number = kind.exception
         self._register = kind.register
         self._call_pc = layout.client_entry + kind.offset + 4
@@ -82,6 +84,11 @@ class DirectTrap:
         self._returned = False
         runner.take = self._take
         runner.osi = kind.name == "osi"
+
+    def start(self, hello: Hello) -> None:
+        """Put the entry into memory, and say hello next: the machine starts."""
+        self._runner.memory.write(self._layout.page, self._entry)
+        self.hello = hello
 
     def serve(self) -> Hello | Outcome | None:
         """See `Trap`."""
@@ -100,9 +107,18 @@ class DirectTrap:
                 return None
             became = self._runner.go()
             if became is not None:
-                return became
+                return self._explained(became)
             if self._outcome is None and not self.pause and self.idle(0):
                 return None
+
+    def _explained(self, became: Outcome) -> Outcome:
+        """What became of the machine; where the client program has overwritten its way out, that is why."""
+        page = self._layout.page
+        entry = self._runner.memory.read(page, len(self._entry))
+        if type(became) is Crash and page <= became.address < self._layout.end and entry != self._entry:
+            what = "has overwritten the client interface's entry: it stopped"
+            return Crash(what, became.address, became.caller)
+        return became
 
     def give_back(self, r3: int) -> None:
         """See `Trap`."""
