@@ -20,6 +20,10 @@ class MachineProfile:
         default_memory: bytes of RAM without `-m`.
         least_memory, most_memory: bytes, the bounds that were tried.
         console: kernel argument for its console.
+        shares_memory: whether QEMU's machine takes its RAM from `memory-backend`.
+        firmware_size: bytes of the file that QEMU's machine loads its firmware from.
+        reset_vector: the address of its first instruction.
+        firmware_at: where its firmware is loaded to, if that is RAM; -1 for ROM.
     """
 
     name: str
@@ -31,6 +35,10 @@ class MachineProfile:
     least_memory: int
     most_memory: int
     console: str
+    shares_memory: bool = True
+    firmware_size: int = 0x1000
+    reset_vector: int = 0x100
+    firmware_at: int = 0
 
 
 MACHINES: dict[str, MachineProfile] = {
@@ -58,6 +66,21 @@ MACHINES: dict[str, MachineProfile] = {
             least_memory=32 << 20,
             most_memory=2 << 30,
             console="hvc0",
+        ),
+        MachineProfile(
+            name="40p",
+            description="IBM RS/6000 7020 as QEMU emulates it; a tree of CPU, RAM, console and clock, no devices",
+            engines=("qemu",),
+            qemu="qemu-system-ppc",
+            options=(),
+            default_memory=128 << 20,
+            least_memory=32 << 20,
+            most_memory=192 << 20,
+            console="ttyS0",
+            shares_memory=False,
+            firmware_size=1 << 20,
+            reset_vector=0xFFF00100,
+            firmware_at=-1,
         ),
     )
 }

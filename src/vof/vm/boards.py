@@ -97,7 +97,8 @@ def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
         UsageError: there is none, or an option doesn't go with it.
     """
     if config.engine_name == "qemu":
-        return _Pseries(_qemu(config))
+        engine = _qemu(config)
+        return _Prep40(engine) if config.profile.name == "40p" else _Pseries(engine)
     if config.engine_name == "external" and config.profile.name == "pseries":
         return _Pseries(_external(config, bits=64))
     if config.profile.name == "pseries" and config.engine_name == "unicorn":
@@ -316,6 +317,32 @@ class _Generic(_Plain):
             self._volumes.close()
         for drive in self._drives:
             drive.close()
+
+
+class _Prep40(_Plain):
+    """`40p`: QEMU's CPU and RAM with the tree of `generic`; nothing tells a client of the devices yet."""
+
+    def __init__(self, engine: QemuEngine) -> None:
+        super().__init__()
+        self.engine = engine
+
+    @property
+    def load_limit(self) -> int:
+        return self.engine.layout.page
+
+    def power_on(
+        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
+    ) -> OpenFirmware:
+        from vof.machines.generic import Generic, GenericOptions
+
+        cpu, pvr = self.engine.cpu_version()
+        options = GenericOptions(cpu=cpu, pvr=pvr, timebase_frequency=100_000_000)
+        return Generic(site, _MODEL, options).power_on(0, program, change)
+
+    def start(self, jump: Jump) -> Jump:
+        if jump.bits == 64:
+            raise UsageError("a 64-bit program, and 40p has a 32-bit CPU: -machine pseries has a 64-bit one")
+        return jump
 
 
 def _switch(text: str, name: str) -> bool:

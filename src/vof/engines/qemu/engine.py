@@ -44,6 +44,9 @@ _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
 _LAST_WORDS = 2000
 _PIECE = 1 << 20
+"""Bytes of a file that are copied to the guest at once."""
+_USUAL_CPU = "604"
+"""What machines with a choice have without `-cpu`."""
 _MONITOR_AFTER = 1.0
 """Seconds without a client call before the monitor is connected: its library takes long to import."""
 
@@ -247,7 +250,10 @@ class QemuEngine:
 
     def copy_file(self, file: int, offset: int, address: int, size: int) -> None:
         """See `Engine`."""
-        copy_into(self._ram_file, file, offset, address, size)
+        if self.ram is None:
+            self._copy_by_packets(file, offset, address, size)
+        else:
+            copy_into(self._ram_file, file, offset, address, size)
 
     def _copy_by_packets(self, file: int, offset: int, address: int, size: int) -> None:
         from vof.engines.qemu.gdb import GdbGone
@@ -323,10 +329,21 @@ class QemuEngine:
         """See `Engine`. Nothing to do if the stub has said hello while a port call waited."""
         if self.trap.greeting:
             return
-        if self._gdb is not None:
-            self.trap.reset()  # type: ignore[union-attr]
-        else:
+        if isinstance(self.trap, MailboxTrap):
             self.ask_monitor("system_reset")
+        else:
+            self.trap.reset()
+
+    def cpu_version(self) -> tuple[str, int]:
+        """The CPU model's name, as QEMU's option has it, and its processor version. While the guest is in the trap.
+
+        Raises:
+            EngineError: the trap doesn't tell.
+        """
+        if self._gdb is None:
+            raise EngineError("the trap mailbox doesn't tell the processor version")
+        name = self.options.cpu.partition(",")[0] or _USUAL_CPU
+        return name.partition("_")[0], self._gdb.read_register("pvr")
 
     def ask_monitor(self, command: str) -> Any:
         """Run a QMP command and return what it returns.

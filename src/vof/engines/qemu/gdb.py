@@ -140,6 +140,17 @@ class GdbClient:
         """The core registers of the CPU that stopped."""
         return RegisterImage(self.registers, _octets(self.ask(b"g")[0]))
 
+    def read_register(self, name: str) -> int:
+        """One register of the CPU that stopped, which is in big-endian mode.
+
+        Raises:
+            EngineError: it has none of this name.
+        """
+        register = self.registers.by_name.get(name)
+        if register is None:
+            raise EngineError(f"QEMU's gdb server knows no register {name}")
+        return int.from_bytes(_octets(self.ask(b"p%x" % register.number)[0]))
+
     def insert(self, address: int) -> None:
         """Have the guest stop before it executes what is at this address."""
         self.do(b"Z0,%x,4" % address)
