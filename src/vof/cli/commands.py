@@ -12,7 +12,7 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 
 COMMANDS = {
     "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
-    "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere and shares its RAM in a file"),
+    "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
     "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),

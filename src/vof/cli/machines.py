@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from vof.cli.commands import Command
 from vof.cli.machine_options import HELP
 from vof.cli.options import Given, Group, Option
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 __all__ = ["COMMAND"]
 
@@ -60,7 +57,7 @@ def _list_cpus(*, as_json: bool) -> int:
     return 0
 
 
-def _print_json(rows: Iterable[DataclassInstance]) -> None:
+def _print_json(rows: Iterable[Any]) -> None:
     import json
     from dataclasses import asdict
 
