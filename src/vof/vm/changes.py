@@ -55,7 +55,7 @@ class TreeChanges:
                 if mine is None:
                     assert theirs.parent is not None
                     mine = tree.add(theirs.parent.path, theirs.name)
-                for name, value in theirs.properties.items():
+                for name, value in theirs.explicit_properties():
                     if not mine.properties.is_computed(name):
                         mine.properties[name] = value
         for path, name, value in self._sets:
