@@ -8,8 +8,11 @@ import pytest
 from fakes import LOST, FakeConsole, Opened, Package, Value, World
 
 from vof.firmware import SERVICES, Enter, Exit, Jump, Outcome, Reset, Return
+from vof.packages import ThrowCode
 
 FAILED = 0xFFFFFFFF
+NO_METHOD = ThrowCode.UNSUPPORTED_OPERATION & 0xFFFFFFFF
+UNDERFLOW = ThrowCode.STACK_UNDERFLOW & 0xFFFFFFFF
 BUF = bytes(24)
 VTY = "/vdevice/vty@71000000"
 
@@ -156,10 +159,10 @@ CASES = [
     fails("start-cpu", 0, 0x60, 1),
     fails("interpret", "1 2 +"),
     fails("interpret", "1 2 +", 7, 8),
-    fails("call-method", "no-such-method", Opened("screen")),
+    fails("call-method", "no-such-method", Opened("screen"), with_=NO_METHOD),
     fails("call-method", "read", 0),
-    fails("call-method", "write", Opened("screen"), 1),
-    fails("call-method", "", Opened("screen")),
+    fails("call-method", "write", Opened("screen"), 1, with_=UNDERFLOW),
+    fails("call-method", "", Opened("screen"), with_=NO_METHOD),
 ]
 
 
@@ -412,7 +415,7 @@ def test_a_client_may_ask_for_fewer_results_or_for_more(nret: int, results: tupl
 def test_a_method_that_is_missing_is_caught(nret: int) -> None:
     world, _ = method_world()
     answer = world.ask("call-method", "no-such-method", Opened("disk"), 1, nret=nret)
-    assert (answer.r3, answer.results) == (0, (FAILED, 0, 0)[:nret])
+    assert (answer.r3, answer.results) == (0, (NO_METHOD, 0, 0)[:nret])
     assert 'no method "no-such-method" in /pci@8/scsi@1/disk' in world.fault
 
 

@@ -13,7 +13,7 @@ from fakes import World
 from disk_images import LAYOUTS, MIB, make_image
 from vof.backends import OverlayDisk, RawDisk, Volumes
 from vof.errors import PortError
-from vof.packages import DiskPackage
+from vof.packages import DiskPackage, ThrowCode
 from vof.ports import Block
 
 NODE = "/pci@8/scsi@1/disk"
@@ -349,7 +349,7 @@ def test_write_blocks(disk: Disk) -> None:
 def test_too_few_arguments(disk: Disk, method: str) -> None:
     assert disk.open("disk:1")
     answer = disk.world.ask("call-method", method, disk.ihandle, nret=2)
-    assert (answer.r3, answer.results[0]) == (0, 0xFFFFFFFF)
+    assert (answer.r3, answer.results[0]) == (0, ThrowCode.STACK_UNDERFLOW & 0xFFFFFFFF)
     assert "too few" in disk.world.fault
 
 

@@ -147,6 +147,8 @@ class OpenFirmware:
             outcome, why, value = MALFORMED, fault, row.failure
         except (GuestFault, PortError) as fault:
             why, value = fault, row.failure
+        except Throw as thrown:  # only variadic services let one through: it is their catch result
+            why, value = GuestFault("threw {}: {}", thrown.code, thrown.reason), thrown.code
         except Departed as departed:
             outcome, value = departed.outcome, None
             result_count = 0  # whose block this was is gone

@@ -8,7 +8,8 @@ the tests. A row is made by the decorator `service` on the function that does th
 
 The function gets the firmware and one unsigned cell per declared argument. It returns the value of the result cell,
 None where there is none, a tuple for a variadic service, or an `Outcome` where the call does not simply return. It
-fails by raising a `GuestFault`; then the result cells hold the row's failure value.
+fails by raising a `GuestFault`; then the result cells hold the row's failure value. Where the first result is a
+`catch-result`, it may raise a `Throw`, whose code that is.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vof.errors import GuestFault
 from vof.firmware.table import SERVICES, service
-from vof.packages import Stack, Throw
+from vof.packages import Stack
 from vof.tree import Node
 
 if TYPE_CHECKING:
@@ -148,10 +148,7 @@ def call_method(
     name = firmware.memory.read_string(method, NAME_LIMIT)
     instance = firmware.instance(ihandle)
     stack: Stack = list(reversed(arguments))
-    try:
-        instance.call(name, stack)
-    except Throw as thrown:
-        raise GuestFault("{} threw {}: {}", name, thrown.code, thrown.reason) from None
+    instance.call(name, stack)
     return (0, *reversed(stack))[:wanted]
 
 
