@@ -14,6 +14,10 @@ DATA = Path(__file__).resolve().parent / "data"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-transcript", action="store_true", help="write the conformance client's transcript anew")
+
+
 @pytest.fixture
 def dtb(tmp_path: Path) -> Path:
     """QEMU's own flattened tree of a pseries machine."""

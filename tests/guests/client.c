@@ -108,6 +108,12 @@ void say(const char *format, ...)
     va_end(more);
 }
 
+void end_line(void)
+{
+    if (used)
+        put_character('\n');
+}
+
 void say_bytes(const void *bytes, unsigned count)
 {
     const unsigned char *at = bytes;

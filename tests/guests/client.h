@@ -58,6 +58,9 @@ cell get_cell_property(const char *path, const char *name);
 /* Print on the firmware's console: %s, %d, %x, %c and %%. A line goes out when it is whole. */
 void say(const char *format, ...);
 
+/* End the line that was begun, if one was. */
+void end_line(void);
+
 /* Print bytes in quotes, what is not plain text as \xNN. */
 void say_bytes(const void *bytes, unsigned count);
 
