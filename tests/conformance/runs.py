@@ -16,7 +16,7 @@ from vof.vm import VM
 __all__ = ["ENDINGS", "MEMORY", "Row", "build", "transcript"]
 
 MEMORY = 256 << 20
-ENDINGS = ("", "exit", "boot", "chain", "enter", "quiesce")
+ENDINGS = ("", "exit", "exit-in-callback", "boot", "chain", "chain-in-callback", "enter", "quiesce")
 """What the client is told to end with, one run each; in the first it runs all groups."""
 _PATIENCE = 20.0
 _ENDED = ("ended", "reset")

@@ -125,6 +125,9 @@ void run_control(void);
 void run_form(void);
 void run_pointers(void);
 
+/* From inside of three callbacks, by `exit` or by `chain`. */
+void leave_from_callback(int by_chain);
+
 /* Ways to end, which don't come back or come back changed. */
 void end_with(const char *name);
 

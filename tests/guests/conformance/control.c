@@ -71,11 +71,15 @@ static const char chain_arguments[] = "some arguments";
 
 void end_with(const char *name)
 {
-    if (!memcmp(name, "exit", 4)) {
+    if (!strcmp(name, "exit-in-callback")) {
+        leave_from_callback(0);
+    } else if (!strcmp(name, "chain-in-callback")) {
+        leave_from_callback(1);
+    } else if (!strcmp(name, "exit")) {
         TRY_ONE(CALL("exit"));
-    } else if (!memcmp(name, "boot", 4)) {
+    } else if (!strcmp(name, "boot")) {
         TRY_ONE(CALL("boot", S("disk:2 some arguments")));
-    } else if (!memcmp(name, "chain", 5)) {
+    } else if (!strcmp(name, "chain")) {
         cell base = -1;
         of_call("claim", 3, 1, 0x4000000, 0x1000, 0, &base);
         say("claim 0x4000000 0x1000 0 -> %s\n", base == 0x4000000 ? "as asked" : "not as asked");
@@ -83,13 +87,15 @@ void end_with(const char *name)
         of_call("chain", 5, 0, 0x4000000, 0x1000, address_of(_start), address_of(chain_arguments),
                 (cell)sizeof chain_arguments);
         say("chain came back\n");
-    } else if (!memcmp(name, "enter", 5)) {
+    } else if (!strcmp(name, "enter")) {
         TRY_ONE(CALL("enter"));
-    } else if (!memcmp(name, "quiesce", 7)) {
+    } else if (!strcmp(name, "quiesce")) {
         TRY_ONE(CALL("quiesce"));
         TRY_ONE(CALL("quiesce"));
         TRY_ONE(CALL("finddevice", S("/conformance")));
         TRY_ONE(CALL("claim", X(0x4000000), X(0x1000), N(0)));
         TRY_ONE(CALL("milliseconds"));
+    } else {
+        say("there is no ending \"%s\"\n", name);
     }
 }

@@ -1,4 +1,5 @@
-/* Runs the groups that the boot arguments name, or all of them, and ends in the way that they name. */
+/* Runs the groups that the boot arguments name, or all of them, and ends as they say at their end:
+ * "tree memory", "end=chain". */
 #include "conformance.h"
 
 static const struct group groups[] = {

@@ -146,6 +146,23 @@ static void change_afterwards(void)
     TRY_ONE(CALL("getprop", WRITABLE, S("copied"), BUF, N(32)));
 }
 
+/* A client may not fill the firmware's memory; what it gives back it can have again. */
+static void set_too_much(void)
+{
+    char name[] = "large-a";
+    cell package = package_at("/conformance/writable"), length = 0, count = 0;
+    while (count < 26 && !of_call("setprop", 4, 1, package, address_of(name), address_of(_start), 0x100000, &length)
+           && length == 0x100000)
+        name[6] = 'a' + ++count;
+    say("setprop of 1 MiB each, until it is refused: %d, then %d\n", (int)count, (int)length);
+    for (cell index = 0; index < count; index++) {
+        name[6] = 'a' + index;
+        of_call("setprop", 4, 1, package, address_of(name), 0, 0, &length);
+    }
+    of_call("setprop", 4, 1, package, address_of("large-a"), address_of(_start), 0x100000, &length);
+    say("setprop of 1 MiB where all of them were emptied: %x\n", length);
+}
+
 void run_properties(void)
 {
     TRY(reading);
@@ -153,4 +170,5 @@ void run_properties(void)
     TRY(writing);
     change_afterwards();
     list("/conformance/writable");
+    set_too_much();
 }
