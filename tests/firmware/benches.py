@@ -206,11 +206,12 @@ class QemuBench:
 
     Args:
         bits: the mode that the client program runs in.
+        trap: how its calls reach the firmware.
     """
 
     _PATIENCE = 30.0
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, trap: str = "mailbox") -> None:
         self._folder = tempfile.TemporaryDirectory()
         program = build_guest("callserver", bits, Path(self._folder.name))
         self._symbols = symbols(program)
@@ -218,7 +219,8 @@ class QemuBench:
         self._screen = os.open(os.devnull, os.O_WRONLY)
         self._shown = bytearray()
         self._typist: threading.Timer | None = None
-        self.vm = VM(kernel=str(program), memory="256M", extra=BRIDGE, user=StreamEnd(self._keyboard[0], self._screen))
+        user = StreamEnd(self._keyboard[0], self._screen)
+        self.vm = VM(kernel=str(program), memory="256M", extra=BRIDGE, trap=trap, user=user)
         self.vm.listen(self._hear)
         self.vm.__enter__()
         self.vm.run_to_client()

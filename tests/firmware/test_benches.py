@@ -34,6 +34,8 @@ BENCHES: dict[str, Callable[[], Bench]] = {
     "fake": fake_bench,
     "qemu-32": lambda: QemuBench(32),
     "qemu-64": lambda: QemuBench(64),
+    "qemu-32-breakpoint": lambda: QemuBench(32, "breakpoint"),
+    "qemu-64-breakpoint": lambda: QemuBench(64, "breakpoint"),
 }
 
 
@@ -44,9 +46,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     made.close()
 
 
-@pytest.fixture(params=[32, 64])
+@pytest.fixture(
+    params=[(32, "mailbox"), (64, "mailbox"), (32, "breakpoint"), (64, "breakpoint")], ids="{0[0]}-{0[1]}".format
+)
 def qemu(request: pytest.FixtureRequest) -> Iterator[QemuBench]:
-    made = QemuBench(request.param)
+    made = QemuBench(*request.param)
     yield made
     made.close()
 

@@ -54,11 +54,12 @@ class ResetVector:
 
 
 class _Place(Enum):
-    """Where the guest has stopped for us."""
+    """Where, or why, the guest has stopped for us."""
 
     ENTRY = "entry"
     DONE = "done"
     RESET = "reset"
+    PANIC = "panic"
 
 
 class BreakpointTrap:
@@ -101,7 +102,6 @@ class BreakpointTrap:
         """Where the client call at hand returns to."""
         self._asked = False
         self._passing = False
-        self._panicked = False
 
     @staticmethod
     def addresses(layout: Layout, vector: ResetVector) -> frozenset[int]:
@@ -123,6 +123,7 @@ class BreakpointTrap:
             with client.halted():
                 client.command("system_reset")
                 client.forget_stops()
+            client.stray = False
             if not client.running and not (self._user is not None and self._user.holds):
                 client.resume(b"c")
         except GdbGone:
@@ -225,8 +226,7 @@ class BreakpointTrap:
             if not asked and place is _Place.RESET:
                 self._take_hello()
                 return Hello(self._tree)
-            if self._panicked:
-                self._panicked = False
+            if not asked and place is _Place.PANIC:
                 return Panic()
             if asked or place is _Place.ENTRY:
                 asked = False
@@ -279,7 +279,7 @@ class BreakpointTrap:
     def _until_done(self) -> None:
         while True:
             place = self._wait(self._idle_on)
-            if self._panicked:
+            if place is _Place.PANIC:
                 raise Departed(Panic())
             if place is _Place.DONE:
                 return
@@ -323,7 +323,7 @@ class BreakpointTrap:
                 stop = client.stopped(_SHORT_WAIT)
                 if stop is not None:
                     place = self._judge(stop)
-                    if place is not None or self._panicked:
+                    if place is not None:
                         return place
                     seconds = _SHORT_WAIT
                     continue
@@ -375,7 +375,9 @@ class BreakpointTrap:
         elif user is not None and (user.connected or user.left):
             user.hold(stop.signal, stop.reply)
         elif _PANICKED in client.command("info status"):
-            self._panicked = True
+            return _Place.PANIC
+        else:
+            client.stray = True
         return None
 
     def _place(self) -> _Place | None:

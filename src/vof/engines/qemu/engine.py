@@ -182,13 +182,26 @@ class QemuEngine:
             finally:
                 for end in self._theirs:
                     end.close()
+        if self.ram is None:
+            self._greet_gdb()
+
+    def _greet_gdb(self) -> None:
+        """Wait for QEMU, through which memory is reached: should it refuse what it is to start, that is said here."""
+        from vof.engines.qemu.gdb import GdbGone
+
+        assert self._gdb is not None
+        try:
+            self._gdb.greet()
+        except GdbGone:
+            self._ends_within(_DEATH_PATIENCE)
+            raise self.death() from None
 
     def describe(self) -> str:
         """See `Engine`."""
         where = f", gdb on port {self.user_gdb.port}" if self.user_gdb is not None else ""
         return f"process {self.pid}{where}"
 
-    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`."""
         self._selector = selector
         self._take_output = take_output

@@ -60,8 +60,10 @@ class GdbClient:
 
     Attributes:
         running: whether the guest was told to run and has not said that it stopped.
-        busy: called with a number of seconds where this side waits for an answer longer than usual; it may tend to what
-            QEMU waits for. The engine sets it.
+        stray: whether somebody else stopped the guest, by QEMU's monitor, and may have had it run again since, of which
+            the server says nothing. The trap sets it.
+        busy: called where this side waits for an answer longer than usual; it may tend to what QEMU waits for. The
+            engine sets it.
     """
 
     def __init__(self, own: socket.socket) -> None:
@@ -75,6 +77,7 @@ class GdbClient:
         self._physical = False
         self._owed = 0
         self.running = False
+        self.stray = False
         self.busy: Callable[[], None] = _nothing
 
     def fileno(self) -> int:
@@ -91,9 +94,17 @@ class GdbClient:
             EngineError: QEMU doesn't say.
         """
         if self._registers is None:
-            self.ask(b"qSupported")
+            self.greet()
             self._registers = read_description(self._file)
         return self._registers
+
+    def greet(self) -> None:
+        """Wait until QEMU answers.
+
+        Raises:
+            GdbGone: it has ended.
+        """
+        self.ask(b"qSupported")
 
     def ask(self, *packets: bytes) -> list[bytes]:
         """Send packets, all at once, and return the reply to each.
@@ -246,6 +257,15 @@ class GdbClient:
         """Have the guest stop, if it runs."""
         if self.running:
             self._send(INTERRUPT)
+        elif self.stray:
+            self._find()
+            self._stops.append(Stop(SIGINT, b"T%02x" % SIGINT))
+
+    def _find(self) -> bool:
+        """Have the guest stopped that somebody else stopped before; whether it was running again."""
+        self.stray = False
+        (reply,) = self.ask(b"qC")  # a running guest stops, says so, and the question is lost
+        return not reply.startswith(b"QC")
 
     def stopped(self, seconds: float = 0) -> Stop | None:
         """Why the guest has stopped, waiting so long at most; each time is told once.
@@ -271,6 +291,14 @@ class GdbClient:
     @contextmanager
     def halted(self) -> Iterator[None]:
         """Have the guest stopped meanwhile, if it runs; a stop of its own that came first is told later."""
+        if self.stray:
+            was_running = self._find()
+            yield
+            if was_running:
+                self.resume(b"c")
+            else:
+                self.stray = True
+            return
         if not self.running:
             yield
             return
@@ -359,7 +387,7 @@ class GdbClient:
                 if packet != b"OK":
                     raise EngineError(f"QEMU's gdb server answers {packet[:32]!r} to what the guest should run with")
                 continue
-            self.running = False
+            self.running = self.stray = False
             kind, number = packet[:1], packet[1:3]
             try:
                 signal = int(number, 16) if kind in (b"T", b"S") else -1

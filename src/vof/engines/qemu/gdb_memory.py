@@ -39,7 +39,8 @@ class DistantMemory:
 
     def read_cells(self, address: int, count: int) -> tuple[int, ...]:
         """See `vof.ports.Memory`."""
-        return Struct(f">{max(count, 0)}I").unpack(self.read(address, 4 * count))
+        data = self.read(address, 4 * count)  # which refuses any count that is too much
+        return Struct(f">{count}I").unpack(data)
 
     def write_cells(self, address: int, values: Sequence[int]) -> None:
         """See `vof.ports.Memory`."""

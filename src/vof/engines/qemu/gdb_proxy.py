@@ -173,7 +173,7 @@ class UserGdb:
         return None
 
     def _let_go(self, packet: bytes, *, steps: bool = False) -> bytes:
-        self.holds, self.stepping = False, steps
+        self.holds, self.wants, self.stepping = False, False, steps
         return packet
 
     def _change_breakpoint(self, packet: bytes) -> bytes:
