@@ -64,8 +64,14 @@ class Engine(Protocol):
         """What was started, in a few words."""
         ...
 
-    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
-        """Have the engine's own descriptors watched. `take_output` drains the guest's console."""
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
+        """Have the engine's own descriptors watched.
+
+        Args:
+            selector: watches them; each key's data is a function to call.
+            take_output: drains the guest's console; whether there was anything.
+            due: whether the run loop has to look around at once. It may be called from another thread.
+        """
         ...
 
     def look(self) -> Outcome | None:

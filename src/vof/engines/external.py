@@ -89,7 +89,7 @@ class ExternalEngine:
             "with a flattened tree's address or 0 in r3"
         )
 
-    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`. It has no descriptors."""
 
     def look(self) -> Outcome | None:

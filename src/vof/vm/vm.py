@@ -78,6 +78,7 @@ class VM:
         self._started = time.monotonic()
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
+        self._polls = False
         self._deadline = 0.0
         self._clock: HostClock | VirtualClock = VirtualClock() if self.config.clock == "virtual" else HostClock()
         self._guardian: Guardian | None = None
@@ -117,7 +118,7 @@ class VM:
         self.engine.start(guardian)
         self._tell_phase("engine started", self.engine.describe())
         self.console.register(self._selector)
-        self.engine.tend(self._selector, self.console.take_output)
+        self.engine.tend(self._selector, self.console.take_output, self._is_due)
         self._board.warm_up()
         self._tell_phase("client program loaded", self.images.load(self.engine, self._board.load_limit))
 
@@ -171,12 +172,15 @@ class VM:
 
         `done` is asked whenever something happened on the console, and some hundred times a second.
         """
+        return self._run_until(done, timeout, polls=True)
+
+    def _run_until(self, done: Callable[[], bool], timeout: float | None, *, polls: bool) -> bool:
         self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-        self._done = done
+        self._done, self._polls = done, polls
         try:
             self._loop()
         finally:
-            self._done = _never
+            self._done, self._polls = _never, False
         return done()
 
     def run_to_client(self, timeout: float | None = 60) -> None:
@@ -186,7 +190,7 @@ class VM:
             EngineError: it didn't within `timeout` seconds.
         """
         before = self.boots
-        if before == 0 and not self.run_until(lambda: self.boots > before, timeout):
+        if before == 0 and not self._run_until(lambda: self.boots > before, timeout, polls=False):
             raise EngineError("the stub in the guest did not say hello", command=self.command)
 
     def expect(self, what: str | bytes | re.Pattern[bytes], timeout: float = 60) -> bytes:
@@ -203,7 +207,7 @@ class VM:
             ExpectTimeout: it did not come in time, or the machine ended before.
         """
         wanted = _Wanted(what)
-        self.run_until(lambda: wanted.is_in(self._heard), timeout)
+        self._run_until(lambda: wanted.is_in(self._heard), timeout, polls=False)
         found = wanted.end
         if found is None:
             why = (
@@ -221,7 +225,7 @@ class VM:
 
     def wait(self, timeout: float | None = None) -> Ending | None:
         """Run until the machine ends; how it did, or None if so many seconds passed before."""
-        self.run_until(_never, timeout)
+        self._run_until(_never, timeout, polls=False)
         return self.ending
 
     def reset(self) -> None:
@@ -329,6 +333,10 @@ class VM:
                 self._act(departed.outcome)
             if self._idle(0):
                 return
+
+    def _is_due(self) -> bool:
+        """Whether the loop has to look around though the guest calls nobody. Asked from another thread."""
+        return self._polls or time.monotonic() >= self._deadline
 
     def _is_over(self) -> bool:
         return self.ending is not None or time.monotonic() >= self._deadline

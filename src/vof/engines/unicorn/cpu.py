@@ -11,6 +11,7 @@ from unicorn import UcError, ppc_const, unicorn_const
 
 from vof.engines.unicorn.models import CpuModel
 from vof.engines.unicorn.ram import PAGE, Ram
+from vof.engines.unicorn.stopping import spoils_itself
 from vof.outcomes import Jump
 
 __all__ = ["MSR_LE", "MSR_SF", "PowerCpu", "SavedRegisters", "Spr", "UcError"]
@@ -78,6 +79,8 @@ class PowerCpu:
         uc.mem_map(self._private, PAGE, unicorn_const.UC_PROT_ALL)
         self.translated: Callable[[int, bytes], bool] = _not_again
         self._code_pages: set[int] = set()
+        self._starts: set[int] = set()
+        self._interrupted = False
         uc.hook_add(unicorn_const.UC_HOOK_EDGE_GENERATED, self._edge)
 
     # Registers
@@ -185,11 +188,27 @@ class PowerCpu:
         pc = self.pc
         if pc >> 12 not in self._code_pages:  # Unicorn doesn't tell of the first block that it translates
             self._note(pc, 64)
+        self._starts.add(pc)
+        self._interrupted = False
         self.uc.emu_start(pc, _NEVER[self.bits])
+        if self._interrupted:
+            self._finish_load()
 
     def stop(self) -> None:
-        """Have `run` return: from a hook, or from another thread."""
+        """Have `run` return: from a hook."""
         self.uc.emu_stop()
+
+    def interrupt(self) -> None:
+        """Have `run` return: from another thread."""
+        self._interrupted = True
+        self.uc.emu_stop()
+
+    def _finish_load(self) -> None:
+        """See `vof.engines.unicorn.stopping`."""
+        pc = self.pc
+        word = self.instruction(pc)
+        if word is not None and pc not in self._starts and spoils_itself(word):
+            self.pc = pc + 4
 
     def physical(self, address: int) -> int | None:
         """The address in RAM of an instruction's address; None if it is in none."""
@@ -232,12 +251,14 @@ class PowerCpu:
         """Drop everything that was translated."""
         self.uc.ctl_flush_tb()
         self._code_pages.clear()
+        self._starts.clear()
 
     def forget_mappings(self) -> None:
         """The page table has changed: drop what the CPU remembers of it."""
         self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
 
     def _edge(self, uc: unicorn.Uc, block: Any, before: Any, data: Any) -> None:
+        self._starts.add(block.pc)
         self._note(block.pc, block.size)
 
     def _note(self, address: int, size: int) -> None:

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from selectors import BaseSelector
+from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
 from vof.engines.guardian import Guardian
@@ -16,6 +16,7 @@ from vof.engines.layout import Layout
 from vof.engines.mailbox import HELLO_AT, NONCE_AT, resident_stub
 from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.trap import Hello
+from vof.engines.unicorn.attention import Attention, SignalAlarm
 from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
 from vof.engines.unicorn.mailbox import TurnMailbox, TurnTrap, poll_offset
 from vof.engines.unicorn.models import find_model
@@ -94,6 +95,7 @@ class UnicornEngine:
         self.tree = 0
         self._ram: Ram | None = None
         self._nonce = 1
+        self._alarm: SignalAlarm | None = None
         self._mailbox_closer: Callable[[], None] | None = None
 
     def prepare(self) -> list[str]:
@@ -120,8 +122,11 @@ class UnicornEngine:
         """See `Engine`."""
         return f"in this process, a {self._model.name}"
 
-    def tend(self, selector: BaseSelector, take_output: Callable[[], bool]) -> None:
-        """See `Engine`. It has no descriptors."""
+    def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
+        """See `Engine`. While the guest runs, this thread sees neither keys nor signals: another one looks for them."""
+        self._alarm = SignalAlarm()
+        selector.register(self._alarm, EVENT_READ, self._alarm.clear)
+        self.runner.ticker.wanted = Attention(selector, due)
 
     def look(self) -> Outcome | None:
         """See `Engine`. What becomes of the machine, its trap says."""
@@ -183,6 +188,8 @@ class UnicornEngine:
         """See `Engine`."""
         if self._ram is not None:
             self.runner.close()
+            if self._alarm is not None:
+                self._alarm.close()
             if self._mailbox_closer is not None:
                 self._mailbox_closer()
             ram, self._ram = self._ram, None

@@ -58,6 +58,7 @@ class Runner:
         take: asked first about each exception.
         osi: whether plain system calls with Mac-on-Linux's numbers are the host's.
         left: whether the client program has the machine.
+        ticker: stops the CPU when the host has to look around.
         followed: whether a client program that has the machine is followed any further.
     """
 
@@ -73,7 +74,7 @@ class Runner:
         self._exception: tuple[int, int] | None = None
         self._missing: tuple[str, int] | None = None
         self._last_exception = (0, 0, 0)
-        self._ticker = Ticker(cpu.stop)
+        self.ticker = Ticker(cpu.interrupt)
         cpu.uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_exception)
         cpu.uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_missing)
 
@@ -85,7 +86,7 @@ class Runner:
         """
         cpu = self.cpu
         self._exception = self._missing = None
-        self._ticker.on()
+        self.ticker.on()
         try:
             cpu.run()
         except UcError as error:
@@ -93,7 +94,7 @@ class Runner:
                 return Crash(f"made the CPU stop ({error})", cpu.pc)
             return self._unreachable(*self._missing)
         finally:
-            self._ticker.off()
+            self.ticker.off()
         if self._exception is None:
             return None
         return self._handle(*self._exception)
@@ -108,7 +109,7 @@ class Runner:
 
     def close(self) -> None:
         """Stop the thread."""
-        self._ticker.close()
+        self.ticker.close()
 
     # In hooks
 
@@ -191,7 +192,7 @@ class Runner:
     def _deliver(self, kind: Exceptional, srr0: int) -> Outcome | None:
         cpu = self.cpu
         if not self._has_handler(kind.vector):
-            return self._end(self._tell(kind, srr0), srr0)
+            return self._end(self._tell(kind, srr0), srr0 - 4 if kind.after else srr0)
         vector, before, count = self._last_exception
         count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
         self._last_exception = (kind.vector, srr0, count)

@@ -1,4 +1,9 @@
-"""A thread that stops a running guest now and then, so that its host gets to look at everything else."""
+"""A thread that stops a running guest when its host has something else to look at, and not otherwise.
+
+Unicorn stops from outside at the next check that is compiled into the code, and those are behind each load and store,
+too: see `vof.engines.unicorn.stopping`. A guest that calls the firmware now and then needs no stopping, since the host
+looks around between two calls. So a guest is only stopped for a reason.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,20 @@ __all__ = ["Ticker"]
 
 
 class Ticker:
-    """Calls `stop` every so many seconds while it is on. It survives a fork: the child gets a thread of its own.
+    """Asks `wanted` every so many seconds while it is on, and calls `stop` if it says so.
+
+    It survives a fork: the child gets a thread of its own.
 
     Args:
-        stop: what to call; from another thread.
+        stop: stops the guest; called from another thread.
         seconds: how often.
+
+    Attributes:
+        wanted: whether the guest has to be stopped; called from another thread.
     """
 
     def __init__(self, stop: Callable[[], None], seconds: float = 0.01) -> None:
+        self.wanted: Callable[[], bool] = _always
         self._stop = stop
         self._seconds = seconds
         self._process = 0
@@ -44,5 +55,9 @@ class Ticker:
     def _tick(self, on: threading.Event, ended: threading.Event) -> None:
         while not ended.wait(self._seconds):
             on.wait()
-            if not ended.is_set():
+            if not ended.is_set() and self.wanted():
                 self._stop()
+
+
+def _always() -> bool:
+    return True
