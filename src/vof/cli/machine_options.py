@@ -48,7 +48,9 @@ ENGINE = Group(
     "The engine",
     (
         Option(("--engine",), "NAME", "qemu (the usual one, where it is installed) or unicorn (in this process)"),
-        Option(("--trap",), "NAME", "the way into the firmware: mailbox; on qemu breakpoint; on unicorn hypercall, illegal, osi"),
+        Option(
+            ("--trap",), "NAME", "the way in: mailbox; on qemu also breakpoint, on unicorn hypercall, illegal and osi"
+        ),
         Option(("--clock",), "NAME", "host, or virtual: on unicorn time that is the same in every run"),
         Option(("-bios",), "FILE", "QEMU's own vof.bin as the guest's firmware, on unicorn"),
         Option(("--qemu",), "PROGRAM", "the QEMU to start, in place of the machine's usual one"),

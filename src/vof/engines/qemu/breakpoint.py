@@ -372,10 +372,10 @@ class BreakpointTrap:
                 user.hold(SIGTRAP, stop.reply)
             else:
                 client.resume(b"c")
+        elif stop.signal != SIGINT and _PANICKED in client.command("info status"):
+            return _Place.PANIC
         elif user is not None and (user.connected or user.left):
             user.hold(stop.signal, stop.reply)
-        elif _PANICKED in client.command("info status"):
-            return _Place.PANIC
         else:
             client.stray = True
         return None

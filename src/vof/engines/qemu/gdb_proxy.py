@@ -7,6 +7,7 @@ stop at a client call, and his gdb can't remove our breakpoints, nor we his. A s
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 from selectors import EVENT_READ, BaseSelector
@@ -281,4 +282,5 @@ def _listen(address: str) -> socket.socket:
     try:
         return socket.create_server((host, int(port)), family=family, backlog=1)
     except OSError as error:
-        raise UsageError(f"gdb can't be listened for on {host} port {port}: {error.strerror or error}") from None
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)  # the rest is Python's own
+        raise UsageError(f"gdb can't be listened for on {host} port {port}: {reason}") from None
