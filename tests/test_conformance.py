@@ -34,20 +34,20 @@ ROWS = [
 def test_transcript(row: Row, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     said = transcript(row, build(row, tmp_path))
     if request.config.getoption("--update-transcript") and row == ROWS[0]:
-        KEPT.write_text(said)
-    kept = KEPT.read_text().splitlines()
+        KEPT.write_text(said, encoding="utf-8")
+    kept = KEPT.read_text(encoding="utf-8").splitlines()
     differences = [*difflib.unified_diff(kept, said.splitlines(), KEPT.name, str(row), n=1, lineterm="")]
     assert not differences, "\n".join(differences)
 
 
 def test_every_service_is_tried() -> None:
-    text = KEPT.read_text()
+    text = KEPT.read_text(encoding="utf-8")
     tried = {line.split(" ")[0] for group in _groups(text) if group[0] != "== form" for line in group}
     assert set(SERVICES) <= tried
 
 
 def test_every_service_is_tried_with_wrong_counts() -> None:
-    form = next(group for group in _groups(KEPT.read_text()) if group[0] == "== form")
+    form = next(group for group in _groups(KEPT.read_text(encoding="utf-8")) if group[0] == "== form")
     assert set(SERVICES) <= {line.split(" ")[0] for line in form}
 
 

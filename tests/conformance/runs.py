@@ -18,7 +18,7 @@ __all__ = ["ENDINGS", "MEMORY", "Row", "build", "transcript"]
 MEMORY = 256 << 20
 ENDINGS = ("", "exit", "exit-in-callback", "boot", "chain", "chain-in-callback", "enter", "quiesce")
 """What the client is told to end with, one run each; in the first it runs all groups."""
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _ENDED = ("ended", "reset")
 
 
@@ -70,6 +70,7 @@ def _run(row: Row, client: Path, overlay: Path, arguments: str) -> str:
             shown.extend(event.data)
         elif isinstance(event, Phase) and event.name in _ENDED:
             ends.append(event)
+            vm.quit()  # it would start again after a reset
 
     options = {
         "machine": row.machine,
@@ -86,7 +87,7 @@ def _run(row: Row, client: Path, overlay: Path, arguments: str) -> str:
         vm.run_to_client()
         assert vm.firmware is not None
         install_methods(vm.firmware)
-        vm.run_until(lambda: bool(ends), _PATIENCE)
+        vm.wait(_PATIENCE)
     text = shown.decode("latin-1").replace("\r\n", "\n")
     end = f"{ends[0].name}: {ends[0].detail}" if ends else f"still running after {_PATIENCE:g} s"
     return f"{text}{'' if text.endswith(chr(10)) else chr(10)}= {end}\n"
