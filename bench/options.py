@@ -56,10 +56,22 @@ class Options:
         Raises:
             BenchError: they aren't there.
         """
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folder = Path(os.environ.get("VOF_GUESTS") or cache / "vof" / "guests")
-        for name in ("vmlinux", "initrd.gz"):
-            if not (folder / name).exists():
-                raise BenchError(f"{folder / name} does not exist: `make guests` gets it")
-            (folder / name).read_bytes()
-        return str(folder / "vmlinux"), str(folder / "initrd.gz")
+        return _guest_file("vmlinux"), _guest_file("initrd.gz")
+
+    @property
+    def grub(self) -> tuple[str, str]:
+        """GRUB's core and its disk.
+
+        Raises:
+            BenchError: they aren't there.
+        """
+        return _guest_file("grub/core.elf"), _guest_file("grub/disk.img")
+
+
+def _guest_file(name: str) -> str:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = Path(os.environ.get("VOF_GUESTS") or cache / "vof" / "guests") / name
+    if not path.exists():
+        raise BenchError(f"{path} does not exist: `make guests` gets it")
+    path.read_bytes()
+    return str(path)

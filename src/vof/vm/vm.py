@@ -170,7 +170,8 @@ class VM:
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Run the machine until `done` says so, it ends, or so many seconds have passed; whether `done` said so.
 
-        `done` is asked whenever something happened on the console, and some hundred times a second.
+        `done` is asked whenever something happened on the console, and some hundred times a second. On the unicorn
+        engine it is another thread that asks while the guest runs, so it should only look.
         """
         return self._run_until(done, timeout, polls=True)
 
@@ -336,7 +337,7 @@ class VM:
 
     def _is_due(self) -> bool:
         """Whether the loop has to look around though the guest calls nobody. Asked from another thread."""
-        return self._polls or time.monotonic() >= self._deadline
+        return time.monotonic() >= self._deadline or (self._polls and self._done())
 
     def _is_over(self) -> bool:
         return self.ending is not None or time.monotonic() >= self._deadline

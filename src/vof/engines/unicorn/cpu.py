@@ -79,7 +79,6 @@ class PowerCpu:
         uc.mem_map(self._private, PAGE, unicorn_const.UC_PROT_ALL)
         self.translated: Callable[[int, bytes], bool] = _not_again
         self._code_pages: set[int] = set()
-        self._starts: set[int] = set()
         self._interrupted = False
         uc.hook_add(unicorn_const.UC_HOOK_EDGE_GENERATED, self._edge)
 
@@ -188,7 +187,6 @@ class PowerCpu:
         pc = self.pc
         if pc >> 12 not in self._code_pages:  # Unicorn doesn't tell of the first block that it translates
             self._note(pc, 64)
-        self._starts.add(pc)
         self._interrupted = False
         self.uc.emu_start(pc, _NEVER[self.bits])
         if self._interrupted:
@@ -207,7 +205,7 @@ class PowerCpu:
         """See `vof.engines.unicorn.stopping`."""
         pc = self.pc
         word = self.instruction(pc)
-        if word is not None and pc not in self._starts and spoils_itself(word):
+        if word is not None and spoils_itself(word):
             self.pc = pc + 4
 
     def physical(self, address: int) -> int | None:
@@ -251,14 +249,12 @@ class PowerCpu:
         """Drop everything that was translated."""
         self.uc.ctl_flush_tb()
         self._code_pages.clear()
-        self._starts.clear()
 
     def forget_mappings(self) -> None:
         """The page table has changed: drop what the CPU remembers of it."""
         self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
 
     def _edge(self, uc: unicorn.Uc, block: Any, before: Any, data: Any) -> None:
-        self._starts.add(block.pc)
         self._note(block.pc, block.size)
 
     def _note(self, address: int, size: int) -> None:

@@ -124,9 +124,9 @@ class UnicornEngine:
 
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`. While the guest runs, this thread sees neither keys nor signals: another one looks for them."""
-        self._alarm = SignalAlarm()
+        self._alarm = self.runner.alarm = SignalAlarm()
         selector.register(self._alarm, EVENT_READ, self._alarm.clear)
-        self.runner.ticker.wanted = Attention(selector, due)
+        self.runner.ticker.wanted = Attention(selector, self._alarm, due)
 
     def look(self) -> Outcome | None:
         """See `Engine`. What becomes of the machine, its trap says."""

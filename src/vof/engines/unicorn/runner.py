@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from unicorn import Uc, UcError, unicorn_const
 
+from vof.engines.unicorn.attention import SignalAlarm
 from vof.engines.unicorn.cpu import PowerCpu, Spr
 from vof.engines.unicorn.exceptions import EXCEPTIONS, MACHINE_CHECK, SYSTEM_CALL, UNTAKEN, Exceptional
 from vof.engines.unicorn.ram import Ram
@@ -58,12 +59,15 @@ class Runner:
         take: asked first about each exception.
         osi: whether plain system calls with Mac-on-Linux's numbers are the host's.
         left: whether the client program has the machine.
+        alarm: keeps signals away while the guest runs.
         ticker: stops the CPU when the host has to look around.
         followed: whether a client program that has the machine is followed any further.
     """
 
     def __init__(self, cpu: PowerCpu, ram: Ram, memory: GuestMemory) -> None:
         self.hypervisor: HypervisorCalls | None = None
+        self.alarm: SignalAlarm | None = None
+        self._nesting = 0
         self.take: Take = _take_nothing
         self.osi = False
         self.left = False
@@ -86,7 +90,7 @@ class Runner:
         """
         cpu = self.cpu
         self._exception = self._missing = None
-        self.ticker.on()
+        self._enter()
         try:
             cpu.run()
         except UcError as error:
@@ -94,7 +98,7 @@ class Runner:
                 return Crash(f"made the CPU stop ({error})", cpu.pc)
             return self._unreachable(*self._missing)
         finally:
-            self.ticker.off()
+            self._leave()
         if self._exception is None:
             return None
         return self._handle(*self._exception)
@@ -110,6 +114,21 @@ class Runner:
     def close(self) -> None:
         """Stop the thread."""
         self.ticker.close()
+
+    def _enter(self) -> None:
+        self._nesting += 1
+        if self._nesting == 1:
+            self.ticker.on()
+            if self.alarm is not None:
+                self.alarm.in_guest = True
+
+    def _leave(self) -> None:
+        self._nesting -= 1
+        if self._nesting == 0:
+            self.ticker.off()
+            if self.alarm is not None:
+                self.alarm.in_guest = False
+                self.alarm.deliver()
 
     # In hooks
 

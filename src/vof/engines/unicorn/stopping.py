@@ -3,8 +3,8 @@
 Unicorn 2.1.4 compiles a check for a stop into the start of each block and behind each load and store. A stop behind a
 load leaves the program counter at the load, which has written its target already. Nearly every instruction can be
 executed twice without harm: those with update write their base after the check, and RAM keeps no count. What can't is
-a load whose target is its own base or index: it would follow a pointer twice. Such a load, where no block begins, has
-been executed.
+a load whose target is its own base or index: it would follow a pointer twice. Such a load is taken to have been
+executed. Where a block begins with one, the stop may have been in front of it, and nothing tells: so stops are rare.
 """
 
 from __future__ import annotations
