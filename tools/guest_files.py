@@ -1,4 +1,4 @@
-"""Get the guest files: Debian's ppc64el kernel and busybox through apt, and an initramfs made of the latter.
+"""Get the guest files: Debian's ppc64el kernel, busybox and GRUB through apt; make an initramfs, and GRUB's disk.
 
 Needs nothing but a Debian with Python and no rights on it: apt runs on state and cache folders of its own. What was
 fetched once is kept by version and used again with no network; `--refresh` asks the archive for newer versions.
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import cpio
+import grub_files
 
 __all__ = ["GuestsError", "guests_folder", "initramfs", "main"]
 
@@ -28,7 +29,9 @@ RECIPES = Path(__file__).resolve().parent.parent / "guests"
 ARCHITECTURE = "ppc64el"
 KERNEL = "linux-image-powerpc64le"  # depends on the newest linux-image-VERSION-powerpc64le
 BUSYBOX = "busybox-static"
-RESULTS = ("vmlinux", "initrd.gz", "versions.json")
+GRUB = "grub-ieee1275-bin"
+RESULTS = ("vmlinux", "initrd.gz", "versions.json", *(f"grub/{name}" for name in grub_files.RESULTS))
+PARTS = ("kernel", "busybox", "grub")
 
 
 class GuestsError(Exception):
@@ -123,28 +126,24 @@ def fetch(target: Path) -> dict[str, Any]:
         complaint = apt.update()
         kernel = apt.kernel_package()
         kernel_version = kernel and apt.newest(kernel)
-        busybox_version = apt.newest(BUSYBOX)
-        if not (kernel and kernel_version and busybox_version):
+        busybox_version, grub_version = apt.newest(BUSYBOX), apt.newest(GRUB)
+        if not (kernel and kernel_version and busybox_version and grub_version):
             raise GuestsError(f"can't reach the Debian archive: {complaint}; connect and run again")
         return {
             "kernel": _take(apt, kernel, kernel_version, "boot/vmlinux-*", target, Path(scratch)),
             "busybox": _take(apt, BUSYBOX, busybox_version, "bin/busybox", target, Path(scratch)),
+            "grub": _take(apt, GRUB, grub_version, "", target, Path(scratch)),
         }
 
 
 def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scratch: Path) -> dict[str, str]:
-    """Bring one file out of a package into the cache, under a name that holds the version."""
+    """Bring one file out of a package, or the package itself, into the cache, under a name that holds the version."""
     kept = target / "files" / f"{package}_{version.replace(':', '%3a')}"
     note = kept.with_name(kept.name + ".json")
     if not note.exists():
         say(f"fetching {package} {version}")
         deb = apt.download(package, version)
-        root = scratch / package
-        subprocess.run(["dpkg-deb", "--extract", deb, root], check=True)
-        found = [path for path in (*root.glob(pattern), *root.glob("usr/" + pattern)) if path.is_file()]
-        if len(found) != 1:
-            raise GuestsError(f"{package} {version} has no {pattern}: its layout has changed; see tools/guest_files.py")
-        place(kept, found[0].read_bytes())
+        place(kept, (_find(deb, pattern, scratch / package) if pattern else deb).read_bytes())
         entry = {
             "package": package,
             "version": version,
@@ -158,13 +157,22 @@ def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scra
     return got
 
 
+def _find(deb: Path, pattern: str, root: Path) -> Path:
+    """The one file of a package that a pattern is for."""
+    subprocess.run(["dpkg-deb", "--extract", deb, root], check=True)
+    found = [path for path in (*root.glob(pattern), *root.glob("usr/" + pattern)) if path.is_file()]
+    if len(found) != 1:
+        raise GuestsError(f"{deb.name} has no {pattern}: its layout has changed; see tools/guest_files.py")
+    return found[0]
+
+
 def build(target: Path, *, refresh: bool) -> None:
     """Leave `RESULTS` in `target`; ask the network only for what the cache doesn't hold."""
     versions_file = target / "versions.json"
     versions: dict[str, Any] = {}
     if versions_file.exists() and not refresh:
         versions = json.loads(versions_file.read_bytes())
-    if not all(part in versions and (target / versions[part]["file"]).exists() for part in ("kernel", "busybox")):
+    if not all(part in versions and (target / versions[part]["file"]).exists() for part in PARTS):
         versions = fetch(target)
     point(target / "vmlinux", versions["kernel"]["file"])
 
@@ -174,8 +182,24 @@ def build(target: Path, *, refresh: bool) -> None:
     if not initrd.exists() or versions.get("initrd", {}).get("recipe_sha256") != recipe:
         place(initrd, initramfs((target / versions["busybox"]["file"]).read_bytes(), init))
     versions["initrd"] = {"file": "initrd.gz", "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
+    _make_grub(target, versions)
     if not versions_file.exists() or versions_file.read_bytes() != as_json(versions):
         place(versions_file, as_json(versions))
+
+
+def _make_grub(target: Path, versions: dict[str, Any]) -> None:
+    """Make GRUB's core and disk where they are missing, damaged or of another recipe."""
+    folder, recipe = target / "grub", grub_files.recipe()
+    made = versions.get("grub_files", {})
+    current = {name: digest((folder / name).read_bytes()) for name in grub_files.RESULTS if (folder / name).exists()}
+    if made.get("recipe_sha256") != recipe or made.get("sha256") != current:
+        for tool, package in grub_files.TOOLS.items():
+            if not shutil.which(tool) and not shutil.which(tool, path="/usr/sbin:/sbin"):
+                raise GuestsError(f"{tool} is not here: apt-get install {package}")
+        say("making GRUB's core and disk")
+        grub_files.make(target / versions["grub"]["file"], folder)
+        current = {name: digest((folder / name).read_bytes()) for name in grub_files.RESULTS}
+    versions["grub_files"] = {"recipe_sha256": recipe, "sha256": current}
 
 
 def place(path: Path, data: bytes) -> None:
