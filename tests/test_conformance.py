@@ -21,9 +21,14 @@ BUILDS = ((64, "big"), (64, "little"), (32, "big"))
 ROWS = [
     *(Row("pseries", "qemu", "mailbox", *target) for target in BUILDS),
     *(Row("pseries", "qemu", "breakpoint", *target) for target in BUILDS),
-    *(Row("pseries", "unicorn", trap, *target) for trap in ("hypercall", "illegal", "osi") for target in BUILDS),
+    *(
+        Row("pseries", "unicorn", trap, *target)
+        for trap in ("hypercall", "illegal", "osi", "mailbox")
+        for target in BUILDS
+    ),
     *(Row("generic", "unicorn", trap, 32, "big") for trap in ("hypercall", "illegal", "osi", "mailbox")),
-    Row("generic,real-mode=off", "unicorn", "hypercall", 32, "big"),
+    *(Row("generic,real-mode=off", "unicorn", trap, 32, "big") for trap in ("hypercall", "mailbox")),
+    Row("40p", "qemu", "breakpoint", 32, "big", (("memory", "128M"),)),
     Row("generic", "unicorn", "hypercall", 32, "big", (("clock", "virtual"),)),
 ]
 """What says the same. The transcript is written from the first."""
