@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from build import build_c
 from guest_files import guests_folder
 
-from guests.build import build_c
 from vof.engines.qemu import QemuEngine
 from vof.engines.qemu.breakpoint import BreakpointTrap
 from vof.errors import EngineError, MemoryFault, UsageError

@@ -16,8 +16,8 @@ from typing import Any
 import grub_files
 import guest_files
 import pytest
+from build import build_c
 
-from guests.build import build_c
 from vof import VM, Config, EndReason
 from vof.events import ClientCall, ConsoleOutput, Event
 

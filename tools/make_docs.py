@@ -12,6 +12,7 @@ from pathlib import Path
 from vof.cli.commands import COMMANDS, load_command
 from vof.cli.help import command_help, overview
 from vof.firmware import SERVICES, Argument, Service
+from vof.machines.papr import HYPERCALLS, RTAS_CALLS
 
 __all__ = ["PAGES", "main", "outdated"]
 
@@ -34,6 +35,13 @@ SERVICES_INTRO = """\
 What a client program can ask of the firmware, by the clauses that lay it down. Every cell has 32 bits. The value in the
 column "fails with" is what the first result cell then holds; r3 is 0 even so. r3 is -1 only for a service that isn't
 here, an argument block that is malformed, or a pointer that can't be read. "…" means that further cells may follow.
+"""
+HYPERVISOR_INTRO = """\
+# The virtual hypervisor
+
+What `pseries` has outside the guest on the unicorn engine, besides the client interface; under QEMU the hypervisor is
+QEMU's. A hypercall has its number in r3 and its arguments in r4 and the registers behind it; r3 is the status. One that
+isn't here is answered by H_FUNCTION (-2), and an RTAS call that isn't here by the status -3.
 """
 CLAUSES = {
     "1275 §6.3.2.1": "Client interface",
@@ -70,6 +78,27 @@ def services_page() -> str:
     return "\n".join(parts)
 
 
+def hypervisor_page() -> str:
+    """Every hypercall and RTAS call."""
+    parts = [
+        HYPERVISOR_INTRO,
+        "## Hypercalls\n",
+        "| number | name | arguments | what it does | clause |\n|---|---|---|---|---|",
+    ]
+    for number in sorted(HYPERCALLS):
+        call = HYPERCALLS[number]
+        parts.append(f"| {number:#x} | {call.name} | {_names(call.arguments)} | {call.summary} | {call.clause} |")
+    parts += ["", "## RTAS calls\n", "| name | arguments | results | what it does | clause |\n|---|---|---|---|---|"]
+    for name, row in RTAS_CALLS.items():
+        results = _names(("status", *row.results))
+        parts.append(f"| `{name}` | {_names(row.arguments)} | {results} | {row.summary} | {row.clause} |")
+    return "\n".join([*parts, ""])
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def _row(row: Service) -> str:
     failure = "" if row.failure is None else str(row.failure)
     cells = (f"`{row.name}`", _cells(row.arguments, row), _cells(row.results, row), failure, row.summary)
@@ -81,7 +110,11 @@ def _cells(cells: Sequence[Argument], row: Service) -> str:
     return ", ".join([*words, "…"] if row.variadic else words)
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "services.md": services_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "hypervisor.md": hypervisor_page,
+    "services.md": services_page,
+}
 """Every page that is made, by its name in docs/."""
 
 

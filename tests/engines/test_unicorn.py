@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from build import build_c
+from programs import EXIT, assemble, symbol
 
-from engines.programs import EXIT, assemble, symbol
-from guests.build import build_c
 from vof import VM, Config, EndReason, UsageError
 from vof.engines.unicorn import UnicornEngine
 from vof.events import ClientCall, Event
