@@ -20,6 +20,7 @@ import vof.vm
 from vof import loaders
 from vof.cli import main
 from vof.engines import guardian
+from vof.engines.qemu import QemuEngine
 from vof.events import ClientCall, Event, Phase
 
 MOMENT, MARKS, GO = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -63,11 +64,16 @@ class StoppingVM(vof.vm.VM):
                 mark(wait=True)
                 os._exit(0)
 
+    @property
+    def pid(self) -> int:
+        assert isinstance(self.engine, QemuEngine)
+        return self.engine.pid
+
     def stop_qemu(self) -> None:
-        program = Path(f"/proc/{self.engine.pid}/comm")
+        program = Path(f"/proc/{self.pid}/comm")
         while not program.read_text().startswith("qemu"):  # it is a shell at first
             time.sleep(1e-4)
-        os.kill(self.engine.pid, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def tell(self, *, wait: bool) -> None:
         self.told = True

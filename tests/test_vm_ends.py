@@ -19,12 +19,18 @@ import pytest
 
 from vof.backends import SocketEnd
 from vof.engines.guardian import Guardian
+from vof.engines.qemu import QemuEngine
 from vof.errors import EngineError
 from vof.events import ClientCall, Event, Phase
 from vof.packages import Instance
 from vof.vm import VM, Config, EndReason
 
 pytestmark = pytest.mark.guest
+
+
+def qemu(vm: VM) -> QemuEngine:
+    assert isinstance(vm.engine, QemuEngine)
+    return vm.engine
 
 
 def machine(append: str = "console=hvc0", **options: Any) -> VM:
@@ -111,11 +117,11 @@ def test_two_with_one_guardian() -> None:
     one, other = machine(), machine()
     one.start(guardian)
     other.start(guardian)
-    pids = one.engine.pid, other.engine.pid
+    pids = qemu(one).pid, qemu(other).pid
     one.close()
     assert [Path(f"/proc/{pid}").exists() for pid in pids] == [False, True]
     guardian.close()
-    assert other.engine.ended is not None
+    assert qemu(other).ended is not None
     other.close()
 
 
@@ -223,7 +229,7 @@ def test_keyboard_interrupt_while_closing() -> None:
             vm.close()
             time.sleep(1)
         vm.close()
-        assert vm.engine.ended is not None
+        assert qemu(vm).ended is not None
         timer.join()
 
 
@@ -240,7 +246,7 @@ def test_no_signal_is_lost_or_kept() -> None:
 def test_qemu_dies_before_its_monitor_is_asked() -> None:
     with machine() as vm:
         vm.run_to_client()
-        os.kill(vm.engine.pid, signal.SIGKILL)
+        os.kill(qemu(vm).pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="ended by SIGKILL") as raised:
             vm.reset()
         assert "-machine" in raised.value.command
@@ -249,8 +255,8 @@ def test_qemu_dies_before_its_monitor_is_asked() -> None:
 def test_qemu_dies_after_its_monitor_was_asked() -> None:
     with machine() as vm:
         until_linux(vm)
-        vm.engine.ask_monitor("query-status")
-        os.kill(vm.engine.pid, signal.SIGKILL)
+        qemu(vm).ask_monitor("query-status")
+        os.kill(qemu(vm).pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="ended by SIGKILL"):
             vm.wait(10)
 
@@ -265,7 +271,7 @@ def test_panic_that_ends_qemu() -> None:
 def test_panic_before_the_monitor_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     with machine("console=hvc0 vof.run=panic") as vm:
         with monkeypatch.context() as blind:
-            blind.setattr(vm.engine, "_watch_monitor", lambda: None)
+            blind.setattr(qemu(vm), "_watch_monitor", lambda: None)
             vm.expect("Kernel panic")
             time.sleep(0.5)
         ending = vm.wait(10)
