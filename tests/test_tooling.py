@@ -9,8 +9,10 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import cpio
+import grub_files
 import guest_files
 import pytest
 
@@ -124,10 +126,15 @@ def test_the_same_entries_give_the_same_bytes() -> None:
 def a_cache(folder: Path) -> Path:
     """Fill a folder as an earlier run left it, the initramfs apart."""
     (folder / "files").mkdir(parents=True)
-    versions = {}
-    for part in ("kernel", "busybox"):
+    versions: dict[str, Any] = {}
+    for part in guest_files.PARTS:
         (folder / "files" / part).write_text(part)
         versions[part] = {"package": part, "version": "1", "file": f"files/{part}"}
+    (folder / "grub").mkdir()
+    for name in grub_files.RESULTS:
+        (folder / "grub" / name).write_text(name)
+    made = {name: guest_files.digest(name.encode()) for name in grub_files.RESULTS}
+    versions["grub_files"] = {"recipe_sha256": grub_files.recipe(), "sha256": made}
     (folder / "versions.json").write_text(json.dumps(versions))
     return folder
 
@@ -160,6 +167,14 @@ def test_a_changed_recipe_makes_a_new_initramfs(tmp_path: Path) -> None:
     assert (folder / "initrd.gz").read_bytes() == good
 
 
+def test_a_damaged_grub_is_made_again(tmp_path: Path) -> None:
+    folder = a_cache(tmp_path / "guests")
+    (folder / "grub" / "core.elf").write_bytes(b"half of i")
+    done = run("python3", "tools/guest_files.py", VOF_GUESTS=str(folder), **NO_NETWORK)
+    assert "making GRUB's core and disk" in done.stderr and done.returncode == 1  # the package here is no package
+    assert "Traceback" not in done.stderr
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
     done = run("python3", "tools/guest_files.py", VOF_GUESTS="/dev/null/guests")
     assert done.returncode == 1
@@ -173,7 +188,9 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
 def test_the_guest_files_are_what_their_versions_say() -> None:
     folder = guest_files.guests_folder()
     versions = json.loads((folder / "versions.json").read_text())
-    assert set(versions) == {"kernel", "busybox", "initrd"}
+    assert set(versions) == {"kernel", "busybox", "grub", "grub_files", "initrd"}
+    for name, digest in versions.pop("grub_files")["sha256"].items():
+        assert hashlib.sha256((folder / "grub" / name).read_bytes()).hexdigest() == digest
     for part in versions.values():
         assert hashlib.sha256((folder / part["file"]).read_bytes()).hexdigest() == part["sha256"]
     assert (folder / "vmlinux").read_bytes()[:6] == b"\x7fELF\x02\x01"  # 64 bits, little endian

@@ -197,7 +197,10 @@ def _make_grub(target: Path, versions: dict[str, Any]) -> None:
             if not shutil.which(tool) and not shutil.which(tool, path="/usr/sbin:/sbin"):
                 raise GuestsError(f"{tool} is not here: apt-get install {package}")
         say("making GRUB's core and disk")
-        grub_files.make(target / versions["grub"]["file"], folder)
+        try:
+            grub_files.make(target / versions["grub"]["file"], folder)
+        except subprocess.CalledProcessError as error:
+            raise GuestsError(f"{error.cmd[0]} failed ({error.returncode}): see tools/grub_files.py") from None
         current = {name: digest((folder / name).read_bytes()) for name in grub_files.RESULTS}
     versions["grub_files"] = {"recipe_sha256": recipe, "sha256": current}
 
