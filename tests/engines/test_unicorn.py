@@ -12,7 +12,7 @@ from programs import EXIT, assemble, symbol
 
 from vof import VM, Config, EndReason, UsageError
 from vof.engines.unicorn import UnicornEngine
-from vof.events import ClientCall, Event
+from vof.events import ClientCall, Event, Phase
 
 pytestmark = pytest.mark.guest
 
@@ -202,6 +202,40 @@ result: .long   0
         for value in (2, 3, 4):
             memory.write_cells(function, (0x38600000 | value,))
             assert vm.run_until(partial(holds, vm, result, value), 5)
+
+
+def test_what_a_script_adds_to_the_hypervisor(tmp_path: Path) -> None:
+    code = f"""
+        lis     4, entry@ha
+        stw     5, entry@l(4)
+        li      3, 0x1234
+        li      4, 20
+        .long   0x44000022              # a hypercall that the script answers
+        mr      30, 3
+        mr      29, 4
+        li      3, 0x1238
+        .long   0x44000022              # and one that nobody answers
+        mr      28, 3
+        b       quit
+{EXIT}"""
+    hooks: list[str] = []
+
+    def add(event: Event) -> None:
+        if isinstance(event, Phase) and event.name == "client program started":
+            hypervisor = vm.hypervisor
+            assert hypervisor is not None
+            hypervisor.hypercalls = {0x1234: lambda first, *_: (0, first + 1)}
+            hypervisor.enter = lambda: hooks.append("enter")
+            hypervisor.exit = lambda: hooks.append("exit")
+
+    with machine(assemble(tmp_path, code)) as vm:
+        vm.listen(add)
+        ending = vm.wait(10)
+        assert ending is not None and ending.reason is EndReason.EXIT, ending
+        assert isinstance(vm.engine, UnicornEngine)
+        cpu = vm.engine.cpu
+        assert (cpu.gpr(30), cpu.gpr(29), cpu.gpr(28)) == (0, 21, 0xFFFFFFFE)  # H_FUNCTION
+    assert hooks == ["enter", "exit"]
 
 
 def test_two_runs_make_the_same_calls(tmp_path: Path) -> None:

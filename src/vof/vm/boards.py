@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
+    from vof.firmware.hypervisor import VirtualHypervisor
     from vof.machines.machine import Program, Site
     from vof.tree import DeviceTree
     from vof.vm.config import Config
@@ -89,6 +90,11 @@ class Board(Protocol):
         """The state was put back: have the engine know of it."""
         ...
 
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        """What the machine provides besides the client interface; None where that is the engine's business."""
+        ...
+
 
 def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
     """The board that a configuration asks for.
@@ -125,6 +131,10 @@ class _Plain:
 
     def resume(self) -> None:
         pass
+
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        return None
 
     def close(self) -> None:
         pass
@@ -211,6 +221,11 @@ class _UnicornPseries(_Plain):
     def resume(self) -> None:
         self.engine.runner.hypervisor = self.state.hypervisor
 
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        hypervisor: VirtualHypervisor | None = self.state.hypervisor if self.state is not None else None
+        return hypervisor
+
 
 def _read_tree(machine: str, path: str) -> bytes:
     try:
@@ -237,6 +252,7 @@ class _Generic(_Plain):
 
     def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
         from vof.engines.unicorn.models import find_model
+        from vof.firmware.hypervisor import VirtualHypervisor
         from vof.machines.generic import GenericOptions
         from vof.vm.drives import open_drives
 
@@ -257,6 +273,7 @@ class _Generic(_Plain):
         else:
             memory = _memory_of("generic", path, tree)
             self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency, memory=memory)
+        self._hypervisor = VirtualHypervisor()
         self._volumes: Volumes | None = None
         self._drives = open_drives(config.drives)
         if self._drives:
@@ -278,6 +295,10 @@ class _Generic(_Plain):
             ports[f"disk{number}"] = disk.block
             ports[f"partitions{number}"] = disk.partitions
         return ports
+
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        return self._hypervisor
 
     def reopen(self) -> None:
         for drive in self._drives:
@@ -302,6 +323,8 @@ class _Generic(_Plain):
             self._options = replace(self._options, clock_offset=self.state.rtc.offset)
         if not isinstance(self.engine, ExternalEngine):
             site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
+        if not isinstance(self.engine, ExternalEngine):
+            self.engine.runner.hypervisor = self._hypervisor
         machine = self.state = Generic(site, _MODEL, self._options)
         return machine.power_on(hello.tree, program, change)
 

@@ -31,6 +31,7 @@ from vof.vm.images import Images
 if TYPE_CHECKING:
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
+    from vof.firmware.hypervisor import VirtualHypervisor
     from vof.tree import DeviceTree
     from vof.vm.guest_firmware import GuestFirmware
     from vof.vm.snapshots import Snapshot
@@ -160,6 +161,15 @@ class VM:
         if self.firmware is None:
             raise EngineError("the firmware has not started yet")
         return self.firmware.tree
+
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        """What the machine provides outside the guest besides the client interface; more may be put into it.
+
+        On the unicorn engine, from the phase "client program started" on; `pseries` has a new one after each reset.
+        Under QEMU it is QEMU's own, and this is None.
+        """
+        return self._board.hypervisor
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with every event from now on."""
@@ -335,6 +345,11 @@ class VM:
             if self._idle(0):
                 return
 
+    def _call_hook(self, name: str) -> None:
+        hook = getattr(self.hypervisor, name, None)
+        if hook is not None:
+            hook()
+
     def _is_due(self) -> bool:
         """Whether the loop has to look around though the guest calls nobody. Asked from another thread."""
         return time.monotonic() >= self._deadline or (self._polls and self._done())
@@ -419,10 +434,12 @@ class VM:
         if self._bios is not None:
             self._bios.prepare(self.firmware, placement.entry, placement.end - placement.start)
             plain = self._bios.start(plain)
+        self._call_hook("enter")
         trap.jump(self._board.start(plain))
 
     def _hand_over(self) -> None:
         """The client program has taken the machine over."""
+        self._call_hook("quiesce")
         self.engine.trap.leave()
         self.console.hand_over()
         self._tell_phase("client program has the machine", f"after {self.engine.trap.calls} calls")
@@ -451,6 +468,7 @@ class VM:
     def _end(self, reason: EndReason, message: str) -> None:
         if self.ending is None:
             self.ending = Ending(reason, message)
+            self._call_hook("exit")
             self.engine.trap.abandoned = True
             self._tell_phase("ended", message)
 
