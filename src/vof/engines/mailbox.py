@@ -48,8 +48,8 @@ _SPINS = 1500
 """Looks at the mailbox before the CPU is given up: some 60 µs."""
 _SHORT_SLEEP = 20e-6
 _SHORT_SLEEPS = 50
-_LONGEST_SLEEP = 10e-3
-"""Once the client program has the machine, nobody is in a hurry: two hundred looks a second cost next to nothing."""
+_LONGEST_SLEEP = 40e-3
+"""Once the client program has the machine, nobody is in a hurry: twenty-five looks a second cost next to nothing."""
 
 
 def resident_stub(bits: int) -> bytes:
@@ -115,7 +115,7 @@ class Mailbox:
 
         Spins first, since an answer to a client that calls in a row comes within microseconds; then sleeps 20 µs at a
         time, since a spinning process that shares its core with others loses whole time slices; then leaves the waiting
-        to `idle`, for at most as many seconds as it is told, up to 10 ms.
+        to `idle`, for at most as many seconds as it is told, up to 40 ms.
 
         Args:
             idle: waits and tends to other things; says whether to stop waiting.
