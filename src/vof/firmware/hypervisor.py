@@ -37,8 +37,12 @@ class RtasStatus(IntEnum):
     """Statuses of RTAS calls (PAPR 7.2.8)."""
 
     SUCCESS = 0
+    NO_ERRORS_FOUND = 1
     HARDWARE_ERROR = -1
     PARAMETER_ERROR = -3
+    NOT_SUPPORTED = -3
+    NOT_AUTHORIZED = -9002
+    SYSTEM_PARAMETER_ERROR = -9999
 
 
 @dataclass(frozen=True, slots=True)

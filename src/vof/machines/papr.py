@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from vof.errors import MemoryFault, PortError
+from vof.errors import GuestFault, MemoryFault, PortError
 from vof.firmware.hypervisor import Answer, Hcall, HcallRow, RtasRow, RtasStatus, VirtualHypervisor, call_rtas
-from vof.outcomes import Outcome, PowerOff, Reset
+from vof.machines.nvram import Nvram
+from vof.machines.papr_cas import agreed_options, read_support
+from vof.outcomes import Outcome, Panic, PowerOff, Reset
 from vof.ports import Clock, Console, Memory, Store
-from vof.tree import CellError, DeviceTree, build_fdt, decode_cells
+from vof.tree import CellError, DeviceTree, build_fdt, decode_cells, decode_int, decode_reg, parse_fdt
 
 __all__ = ["HYPERCALLS", "RTAS_CALLS", "Papr"]
 
@@ -27,8 +29,12 @@ _DISPLAY_TOKEN = 0xA
 _CAS_HEADER = b"\0\0\0\1"
 _TERM_LIMIT = 16
 _WIDTHS = (1, 2, 4, 8)
-_STOPPED, _RUNNING = 0, 2
+_RUNNING = 2
 _MAX_MEMOP = 1 << 24
+_MAX_NVRAM = 1 << 20
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LPAR_CHARACTERISTICS, _DIAGNOSTICS_MODE, _UUID = 20, 42, 48
+"""System parameters (PAPR 7.3.16); nobody may set these."""
 
 _Method = Callable[..., Any]
 _M = TypeVar("_M", bound=_Method)
@@ -65,10 +71,11 @@ class Papr:
         memory: guest memory.
         console: the console, for the virtual terminal.
         clock: the time.
-        nvram: non-volatile memory, if there is some.
+        nvram: non-volatile memory; None for some of the size that the tree tells of, if it does.
         clock_offset: seconds that the machine's time is ahead of the clock's.
 
     Attributes:
+        nvram: as above, or None.
         clock_offset: as above; a guest may set it.
         hypervisor: what the engine asks.
     """
@@ -87,9 +94,11 @@ class Papr:
         self._memory = memory
         self._console = console
         self._clock = clock
-        self._nvram = nvram
+        self.nvram = nvram if nvram is not None else _nvram(tree)
         self.clock_offset = clock_offset
         self._terminals = _terminals(tree)
+        self._cpu_version = _cpu_version(tree)
+        self._memory_size = _memory_size(tree)
         self._tokens = _tokens(tree)
         self._calls: Mapping[str, tuple[RtasRow, _Method]] = {
             name: (row, getattr(self, row.method)) for name, row in RTAS_CALLS.items()
@@ -146,7 +155,10 @@ class Papr:
         """Read at most 16 bytes from a virtual terminal."""
         if not self._has_terminal(terminal):
             return Hcall.PARAMETER
-        data = self._console.read(_TERM_LIMIT)
+        try:
+            data = self._console.read(_TERM_LIMIT)
+        except PortError:
+            return Hcall.HARDWARE
         padded = data.ljust(_TERM_LIMIT, b"\0")
         return Hcall.SUCCESS, len(data), int.from_bytes(padded[:8]), int.from_bytes(padded[8:])
 
@@ -155,7 +167,10 @@ class Papr:
         """Write at most 16 bytes to a virtual terminal."""
         if length > _TERM_LIMIT or not self._has_terminal(terminal):
             return Hcall.PARAMETER
-        self._console.write((first.to_bytes(8) + second.to_bytes(8))[:length])
+        try:
+            self._console.write((first.to_bytes(8) + second.to_bytes(8))[:length])
+        except PortError:
+            return Hcall.HARDWARE
         return Hcall.SUCCESS
 
     @_hypercall(0xE0, "H_CEDE", "", "PAPR 14.11.3.3")
@@ -188,11 +203,16 @@ class Papr:
     def h_cas(self, vector: int, buffer: int, size: int, *_: int) -> Answer:
         """Answer `ibm,client-architecture-support` with a header and a whole flattened tree."""
         try:
-            self._memory.read(vector, 1)
-            if size < len(_CAS_HEADER) + len(self._flattened):
+            support = read_support(self._memory, vector)
+            if not support.runs_on(self._cpu_version):
+                return Hcall.HARDWARE
+            if len(support.options) < 5:
                 return Hcall.PARAMETER
-            self._memory.write(buffer, _CAS_HEADER + self._flattened)
-        except MemoryFault:
+            answer = _CAS_HEADER + self._agreed_tree(support.options[4])
+            if size < len(answer):
+                return Hcall.PARAMETER
+            self._memory.write(buffer, answer)
+        except GuestFault:
             return Hcall.PARAMETER
         return Hcall.SUCCESS
 
@@ -201,13 +221,19 @@ class Papr:
     @_rtas("display-character", "value", "", "PAPR 7.3.5")
     def display_character(self, value: int) -> int:
         """Show a character on the console."""
-        self._console.write(bytes([value & 0xFF]))
+        try:
+            self._console.write(bytes([value & 0xFF]))
+        except PortError:
+            return RtasStatus.HARDWARE_ERROR
         return RtasStatus.SUCCESS
 
     @_rtas("get-time-of-day", "", "year month day hour minute second nanosecond", "PAPR 7.3.2.1")
-    def get_time_of_day(self) -> tuple[int, ...]:
+    def get_time_of_day(self) -> tuple[int, ...] | int:
         """The time of day, UTC."""
-        now = datetime.fromtimestamp(0, UTC) + timedelta(seconds=self._clock.wall() + self.clock_offset)
+        try:
+            now = _EPOCH + timedelta(seconds=self._clock.wall() + self.clock_offset)
+        except OverflowError:  # a guest set it to the end of the year 9999, and that is over
+            return RtasStatus.HARDWARE_ERROR
         return RtasStatus.SUCCESS, now.year, now.month, now.day, now.hour, now.minute, now.second, 0
 
     @_rtas("set-time-of-day", "year month day hour minute second nanosecond", "", "PAPR 7.3.2.2")
@@ -217,7 +243,7 @@ class Papr:
             wanted = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except (ValueError, OverflowError):
             return RtasStatus.PARAMETER_ERROR
-        self.clock_offset = int(wanted.timestamp()) - self._clock.wall()
+        self.clock_offset = (wanted - _EPOCH) // timedelta(seconds=1) - self._clock.wall()
         return RtasStatus.SUCCESS
 
     @_rtas("power-off", "mask-high mask-low", "", "PAPR 7.3.6.1")
@@ -235,11 +261,60 @@ class Papr:
         """Whether a CPU runs (2) or is stopped (0): there is one."""
         return (RtasStatus.SUCCESS, _RUNNING) if cpu == 0 else RtasStatus.PARAMETER_ERROR
 
+    @_rtas("start-cpu", "cpu address value", "", "PAPR 7.3; status as QEMU")
+    def start_cpu(self, cpu: int, address: int, value: int) -> int:
+        """Start a stopped CPU: there is one, and it runs."""
+        return RtasStatus.HARDWARE_ERROR if cpu == 0 else RtasStatus.PARAMETER_ERROR
+
+    @_rtas("ibm,os-term", "message", "", "PAPR 7.3")
+    def os_term(self, message: int) -> Outcome:
+        """The operating system has panicked."""
+        return Panic()
+
+    @_rtas("event-scan", "mask critical buffer length", "", "PAPR 7.3")
+    def event_scan(self, mask: int, critical: int, buffer: int, length: int) -> int:
+        """What the machine has to report: nothing, status 1."""
+        return RtasStatus.NO_ERRORS_FOUND
+
+    @_rtas("ibm,get-system-parameter", "parameter buffer length", "", "PAPR 7.3.16; values as QEMU")
+    def get_system_parameter(self, parameter: int, buffer: int, length: int) -> int:
+        """Read a system parameter: 20 (what the partition has), 42 (no diagnostics) or 48 (no UUID)."""
+        if parameter not in self._system_parameters:
+            return RtasStatus.NOT_SUPPORTED
+        if length < 2:
+            return RtasStatus.SYSTEM_PARAMETER_ERROR
+        value = self._system_parameters[parameter]
+        try:
+            self._memory.write(buffer, (len(value).to_bytes(2) + value)[:length])
+        except MemoryFault:
+            return RtasStatus.SYSTEM_PARAMETER_ERROR
+        return RtasStatus.SUCCESS
+
+    @_rtas("ibm,set-system-parameter", "parameter buffer", "", "PAPR 7.3.16; statuses as QEMU")
+    def set_system_parameter(self, parameter: int, buffer: int) -> int:
+        """Set a system parameter: none may be."""
+        known = parameter in self._system_parameters
+        return RtasStatus.NOT_AUTHORIZED if known else RtasStatus.NOT_SUPPORTED
+
+    @_rtas("ibm,read-pci-config", "address buid-high buid-low size", "value", "PAPR 7.3; status as QEMU")
+    @_rtas("read-pci-config", "address size", "value", "PAPR 7.3; status as QEMU")
+    def read_pci_config(self, *_: int) -> int:
+        """Read a PCI device's register: there is no device, status -1."""
+        return RtasStatus.HARDWARE_ERROR
+
+    @_rtas("ibm,write-pci-config", "address buid-high buid-low size value", "", "PAPR 7.3; status as QEMU")
+    @_rtas("write-pci-config", "address size value", "", "PAPR 7.3; status as QEMU")
+    def write_pci_config(self, *_: int) -> int:
+        """Write a PCI device's register: there is no device, status -1."""
+        return RtasStatus.HARDWARE_ERROR
+
     @_rtas("nvram-fetch", "index buffer length", "done", "PAPR 7.3.1.1")
     def nvram_fetch(self, index: int, buffer: int, length: int) -> tuple[int, ...] | int:
         """Read non-volatile memory."""
-        store = self._nvram
-        if store is None or index + length > store.size:
+        store = self.nvram
+        if store is None:
+            return RtasStatus.HARDWARE_ERROR
+        if index + length > store.size:
             return RtasStatus.PARAMETER_ERROR
         try:
             self._memory.write(buffer, store.read(index, length))
@@ -252,8 +327,10 @@ class Papr:
     @_rtas("nvram-store", "index buffer length", "done", "PAPR 7.3.1.2")
     def nvram_store(self, index: int, buffer: int, length: int) -> tuple[int, ...] | int:
         """Write non-volatile memory."""
-        store = self._nvram
-        if store is None or index + length > store.size:
+        store = self.nvram
+        if store is None:
+            return RtasStatus.HARDWARE_ERROR
+        if index + length > store.size:
             return RtasStatus.PARAMETER_ERROR
         try:
             store.write(index, self._memory.read(buffer, length))
@@ -263,8 +340,48 @@ class Papr:
             return RtasStatus.HARDWARE_ERROR
         return RtasStatus.SUCCESS, length
 
+    @property
+    def _system_parameters(self) -> dict[int, bytes]:
+        lpar = f"MaxEntCap=1,DesMem={self._memory_size >> 20},DesProcs=1,MaxPlatProcs=1\0"
+        return {_LPAR_CHARACTERISTICS: lpar.encode(), _DIAGNOSTICS_MODE: b"\0", _UUID: b""}
+
+    def _agreed_tree(self, asked: bytes) -> bytes:
+        tree = parse_fdt(self._flattened)
+        chosen = tree.find("/chosen")
+        if chosen is not None:
+            chosen.properties["ibm,architecture-vec-5"] = agreed_options(asked)
+        return build_fdt(tree)
+
     def _has_terminal(self, number: int) -> bool:
         return number == 0 or number in self._terminals
+
+
+def _nvram(tree: DeviceTree) -> Nvram | None:
+    """Memory for the tree's NVRAM."""
+    for node in tree.walk():
+        if node.properties.get("device_type") == b"nvram\0":
+            size = int.from_bytes(node.properties.get("#bytes", b""))
+            if 0 < size <= _MAX_NVRAM:
+                return Nvram(size)
+    return None
+
+
+def _cpu_version(tree: DeviceTree) -> int:
+    cpus = tree.find("/cpus")
+    for node in cpus.children if cpus is not None else ():
+        try:
+            return decode_int(node.properties["cpu-version"])
+        except (KeyError, CellError):
+            continue
+    return 0
+
+
+def _memory_size(tree: DeviceTree) -> int:
+    node = tree.find("/memory")
+    try:
+        return sum(size for _, size in decode_reg(node.properties["reg"], 2, 2)) if node is not None else 0
+    except (KeyError, CellError):
+        return 0
 
 
 def _terminals(tree: DeviceTree) -> frozenset[int]:

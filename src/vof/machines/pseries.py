@@ -64,14 +64,14 @@ class Pseries:
         """See `vof.machines.Machine`.
 
         Raises:
-            EngineError: QEMU's tree can't be used.
+            EngineError: the tree can't be used.
         """
         site = self._site
         self._change = change
         try:
             tree = parse_fdt(self._flattened(tree_address))
         except (FdtError, GuestFault) as fault:
-            raise EngineError(f"the tree that QEMU gives can't be used: {fault}") from None
+            raise EngineError(f"the machine's tree can't be used: {fault}") from None
         self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
         for start, size in (program.kernel, program.initrd):
@@ -97,7 +97,7 @@ class Pseries:
             if boot_cpu is not None:
                 chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
         except GuestFault as fault:
-            raise EngineError(f"the tree that QEMU gives lacks a device: {fault}") from None
+            raise EngineError(f"the machine's tree is none of pseries: {fault}") from None
         return firmware
 
     def _furnish(self, program: Program) -> None:

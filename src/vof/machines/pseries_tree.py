@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from vof.errors import UsageError
+from vof.machines.papr import RTAS_CALLS
 from vof.tree import (
     CellError,
     DeviceTree,
@@ -21,10 +22,14 @@ __all__ = ["memory_of", "pseries_tree"]
 
 _RECORDED = os.path.join(os.path.dirname(__file__), "pseries.dtb")
 _CPUS = "/cpus"
+_FIRST_TOKEN = 0x2000
+_GRAIN = 1 << 20
 
 
 def pseries_tree(memory: int, cpu: str, pvr: int) -> DeviceTree:
-    """QEMU's tree, recorded, without the devices that only QEMU has.
+    """QEMU's tree, recorded, without what only QEMU has: PCI and virtual I/O devices, and RTAS calls.
+
+    A client program takes the token of an RTAS call for the call (PAPR 7.2.8).
 
     Args:
         memory: bytes of RAM.
@@ -41,6 +46,11 @@ def pseries_tree(memory: int, cpu: str, pvr: int) -> DeviceTree:
     first = next(iter(cpus.children))
     tree.rename(first, f"PowerPC,{cpu.upper()}@0")
     first.properties["cpu-version"] = encode_int(pvr)
+    rtas = tree.find("/rtas")
+    assert rtas is not None
+    for name, value in list(rtas.properties.items()):
+        if len(value) == 4 and int.from_bytes(value) >= _FIRST_TOKEN and name not in RTAS_CALLS:
+            del rtas.properties[name]
     return tree
 
 
@@ -61,4 +71,6 @@ def memory_of(flattened: bytes) -> int:
     size = dict(ranges).get(0, 0)
     if not size:
         raise UsageError("the tree has no memory at 0")
+    if size % _GRAIN:
+        raise UsageError(f"its memory at 0 has {size:#x} bytes: whole MiB would work")
     return size

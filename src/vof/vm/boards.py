@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vof.firmware import OpenFirmware
     from vof.firmware.hypervisor import VirtualHypervisor
     from vof.machines.machine import Program, Site
+    from vof.ports import Store
     from vof.tree import DeviceTree
     from vof.vm.config import Config
 
@@ -186,6 +187,7 @@ class _UnicornPseries(_Plain):
             config, clock, bits=64, timebase=512_000_000, memory=_memory_of("pseries", path, self._dtb)
         )
         self._offset = 0
+        self._nvram: Store | None = None
 
     @property
     def load_limit(self) -> int:
@@ -204,8 +206,10 @@ class _UnicornPseries(_Plain):
         else:
             tree = pseries_tree(self.engine.options.memory, self._model.name, self._model.pvr)
         if self.state is not None:
-            self._offset = self.state.clock_offset
-        papr = self.state = Papr(tree, site.memory, site.console, site.clock, clock_offset=self._offset)
+            self._offset, self._nvram = self.state.clock_offset, self.state.nvram
+        papr = self.state = Papr(
+            tree, site.memory, site.console, site.clock, nvram=self._nvram, clock_offset=self._offset
+        )
         self.resume()
         address, room = site.tree_room
         flattened = build_fdt(tree)
@@ -239,12 +243,17 @@ def _memory_of(machine: str, path: str, flattened: bytes) -> int:
     """The bytes of RAM that the user's tree tells of; 0 if he gave none."""
     if not flattened:
         return 0
+    from vof.machines.profiles import MACHINES
     from vof.machines.pseries_tree import memory_of
 
+    least, most = MACHINES[machine].least_memory, MACHINES[machine].most_memory
     try:
-        return memory_of(flattened)
+        size = memory_of(flattened)
+        if not least <= size <= most:
+            raise UsageError(f"its memory at 0 has {size >> 20} MiB: {machine} takes {least >> 20} to {most >> 20}")
     except UsageError as error:
         raise UsageError(f"-machine {machine},dtb={path}: {error}") from None
+    return size
 
 
 class _Generic(_Plain):
