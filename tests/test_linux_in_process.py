@@ -57,7 +57,7 @@ def test_every_node_and_property_is_in_the_kernels_tree(trap: str) -> None:
     ):
         assert line in said
     assert b"FAILED" not in said and b"failed" not in said
-    assert len(calls) > 900 and calls.count("quiesce") == 1
+    assert len(calls) > 800 and calls.count("quiesce") == 1
     assert ending is not None and ending.reason is EndReason.BEYOND and ending.status == 6
     assert "--engine qemu" in ending.message and "\n" not in ending.message
     _compare(offered, flattened(memory))
