@@ -96,16 +96,18 @@ class UnicornEngine:
         self._ram: Ram | None = None
         self._nonce = 1
         self._alarm: SignalAlarm | None = None
-        self._mailbox_closer: Callable[[], None] | None = None
+        self._closers: list[Callable[[], None]] = []
 
     def prepare(self) -> list[str]:
         """See `Engine`."""
         ram = self._ram = Ram(self.options.memory)
+        self._closers.append(ram.close)
         self.ram: mmap.mmap = ram.bytes
         self.cpu = PowerCpu(self._model, ram)
         self.memory = GuestMemory(ram.bytes)
         self.memory.written = self.cpu.written
         self.runner = Runner(self.cpu, ram, self.memory)
+        self._closers.append(self.runner.close)
         self.trap: DirectTrap | MailboxTrap
         if self.options.trap == _MAILBOX:
             self.trap = self._make_mailbox()
@@ -125,6 +127,7 @@ class UnicornEngine:
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`. While the guest runs, this thread sees neither keys nor signals: another one looks for them."""
         self._alarm = self.runner.alarm = SignalAlarm()
+        self._closers.append(self._alarm.close)
         selector.register(self._alarm, EVENT_READ, self._alarm.clear)
         self.runner.ticker.wanted = Attention(selector, self._alarm, due)
 
@@ -186,20 +189,14 @@ class UnicornEngine:
 
     def close(self) -> None:
         """See `Engine`."""
-        if self._ram is not None:
-            self.runner.close()
-            if self._alarm is not None:
-                self._alarm.close()
-            if self._mailbox_closer is not None:
-                self._mailbox_closer()
-            ram, self._ram = self._ram, None
-            ram.close()
+        while self._closers:
+            self._closers.pop()()
 
     def _make_mailbox(self) -> MailboxTrap:
         page = self.layout.page
         poll = page + poll_offset(resident_stub(self.cpu.bits))
         mailbox = TurnMailbox(self.ram, page, self._nonce, self.runner, poll)
-        self._mailbox_closer = mailbox.close
+        self._closers.append(mailbox.close)
         return TurnTrap(mailbox, self.layout, self.cpu)
 
 
