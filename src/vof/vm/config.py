@@ -12,6 +12,7 @@ from vof.machines import MACHINES, MachineProfile
 __all__ = ["ENGINES", "Config"]
 
 ENGINES = ("qemu", "unicorn")
+_PACKAGE = "qemu-system-ppc"
 CLOCKS = ("host", "virtual")
 _64_BIT_ELF = b"\x7fELF\x02"
 
@@ -92,7 +93,10 @@ class Config:
         if self.engine not in ENGINES:
             raise UsageError(f"--engine {self.engine}: there are {' and '.join(ENGINES)}")
         if self.engine not in engines:
-            raise UsageError(f"{self.profile.name} can't run on --engine {self.engine}: --engine {engines[0]} has it")
+            get = f" (apt-get install {_PACKAGE})" if engines[0] == "qemu" else ""
+            raise UsageError(
+                f"{self.profile.name} can't run on --engine {self.engine}: --engine {engines[0]} has it{get}"
+            )
         return self.engine
 
     @property
