@@ -27,6 +27,7 @@ from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.ending import Ending, EndReason, ExpectTimeout
 from vof.vm.images import Images
+from vof.vm.wanted import Wanted, to_bytes
 
 if TYPE_CHECKING:
     from vof.engines.unicorn import UnicornEngine
@@ -217,7 +218,7 @@ class VM:
         Raises:
             ExpectTimeout: it did not come in time, or the machine ended before.
         """
-        wanted = _Wanted(what)
+        wanted = Wanted(what)
         self._run_until(lambda: wanted.is_in(self._heard), timeout, polls=False)
         found = wanted.end
         if found is None:
@@ -232,7 +233,7 @@ class VM:
 
     def send(self, text: str | bytes) -> None:
         """Type at the console."""
-        self.console.type(_bytes(text))
+        self.console.type(to_bytes(text))
 
     def wait(self, timeout: float | None = None) -> Ending | None:
         """Run until the machine ends; how it did, or None if so many seconds passed before."""
@@ -501,39 +502,5 @@ def _guest_firmware(config: Config) -> GuestFirmware | None:
     return GuestFirmware(config.bios)
 
 
-class _Wanted:
-    """What `expect` waits for.
-
-    Attributes:
-        end: where it ended when it was last found.
-    """
-
-    def __init__(self, what: str | bytes | re.Pattern[bytes]) -> None:
-        self.end: int | None = None
-        self._what = what if isinstance(what, re.Pattern) else _bytes(what)
-        self._searched = 0
-
-    def __str__(self) -> str:
-        return repr(self._what if isinstance(self._what, bytes) else self._what.pattern)
-
-    def is_in(self, heard: bytearray) -> bool:
-        """Whether it is there, now or when it was asked before."""
-        if self.end is None:
-            if isinstance(self._what, bytes):
-                if self._searched > len(heard):  # the beginning was dropped
-                    self._searched = 0
-                start = heard.find(self._what, max(0, self._searched - len(self._what)))
-                self._searched = len(heard)
-                self.end = None if start < 0 else start + len(self._what)
-            else:
-                found = self._what.search(heard)
-                self.end = found.end() if found else None
-        return self.end is not None
-
-
 def _never() -> bool:
     return False
-
-
-def _bytes(text: str | bytes) -> bytes:
-    return text.encode() if isinstance(text, str) else text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BLANK_INSTRUCTION", "EXCEPTIONS", "MACHINE_CHECK", "SYSTEM_CALL", "UNTAKEN", "Exceptional"]
+__all__ = ["EXCEPTIONS", "MACHINE_CHECK", "SYSTEM_CALL", "UNTAKEN", "Exceptional"]
 
 SYSTEM_CALL = 8
 """Unicorn's number for `sc`, whatever its level."""
 UNTAKEN = 96
 """Unicorn's number for an instruction that the CPU hasn't."""
-BLANK_INSTRUCTION = 0
 
 
 @dataclass(frozen=True, slots=True)
