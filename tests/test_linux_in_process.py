@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import guest_files
 import pytest
 
 from vof import VM, Config, DeviceTree, EndReason, parse_fdt
 from vof.events import ClientCall, Event
+from vof.tree import build_fdt, encode_reg
 
 pytestmark = pytest.mark.guest
 
 _MAGIC = b"\xd0\x0d\xfe\xed"
+_RECORDED = Path(__file__).parent / "data" / "pseries.dtb.gz"
 _CHANGING = {"available"}
 """What the kernel's own claims have changed by the time that it quiesces."""
 
@@ -78,16 +83,33 @@ def _compare(offered: Offered, theirs: DeviceTree) -> None:
 
 def test_a_tree_of_the_users_own() -> None:
     """`-machine pseries,dtb=FILE`: the machine has the RAM that it tells of."""
-    import gzip
-    import tempfile
-    from pathlib import Path
-
-    recorded = Path(__file__).parent / "data" / "pseries.dtb.gz"
     with tempfile.NamedTemporaryFile(suffix=".dtb") as file:
-        file.write(gzip.decompress(recorded.read_bytes()))
+        file.write(gzip.decompress(_RECORDED.read_bytes()))
         file.flush()
         kernel = guest_files.guests_folder() / "vmlinux"
         config = Config(engine="unicorn", machine=f"pseries,dtb={file.name}", kernel=str(kernel), clock="virtual")
         with VM(config) as vm:
             vm.expect("Quiescing Open Firmware", timeout=60)
             assert vm.tree.find("/vdevice/l-lan") is not None  # which the shipped tree leaves out
+
+
+def test_a_tree_with_memory_in_two_nodes(tmp_path: Path) -> None:
+    """As QEMU's with NUMA, where the memory at 0 is the second node."""
+    tree = parse_fdt(gzip.decompress(_RECORDED.read_bytes()))
+    tree.set("/memory@0", "reg", encode_reg([(0, 256 << 20)], 2, 2))
+    low = tree.find("/memory@0")
+    assert low is not None
+    reg, properties = encode_reg([(256 << 20, 256 << 20)], 2, 2), dict(low.properties)
+    tree.remove(low)
+    tree.add("/", "memory@10000000", {**properties, "reg": reg})
+    tree.add("/", "memory@0", properties)
+    file = tmp_path / "numa.dtb"
+    file.write_bytes(build_fdt(tree))
+    kernel = guest_files.guests_folder() / "vmlinux"
+    config = Config(engine="unicorn", machine=f"pseries,dtb={file}", kernel=str(kernel), clock="virtual")
+    with VM(config) as vm:
+        said = vm.expect("Quiescing Open Firmware", timeout=60)
+        assert b"rmo_top      : 0000000010000000" in said and b"ram_top      : 0000000020000000" in said
+        low, high = vm.tree.find("/memory@0"), vm.tree.find("/memory@10000000")
+        assert low is not None and "available" in low.properties
+        assert high is not None and "available" in high.properties

@@ -345,9 +345,13 @@ def test_the_tree_has_the_tokens_of_the_calls_that_are_there() -> None:
     assert set(tokens) == set(RTAS_CALLS) and len(set(tokens.values())) == len(tokens)
 
 
-def flattened(size: int) -> bytes:
+def flattened(size: int, *further: tuple[int, int]) -> bytes:
     tree = pseries_tree(RAM, "power10", 0)
-    tree.set("/memory", "reg", encode_reg([(0, size)], 2, 2))
+    first = tree.find("/memory@0")
+    assert first is not None
+    tree.remove(first)
+    for start, length in (*further, (0, size)):  # QEMU's order with NUMA: memory@0 is the last
+        tree.add("/", f"memory@{start:x}", {"reg": encode_reg([(start, length)], 2, 2)})
     return build_fdt(tree)
 
 
@@ -359,6 +363,10 @@ def test_a_tree_without_usable_memory_is_refused(size: int) -> None:
 
 def test_the_memory_of_the_users_tree() -> None:
     assert memory_of(flattened(3 << 30)) == 3 << 30
+    assert memory_of(flattened(1 << 30, (3 << 29, 1 << 29), (1 << 30, 1 << 29))) == 2 << 30
+    for hole in ((3 << 29, 1 << 29), (1 << 29, 1 << 30)):  # a gap, and an overlap
+        with pytest.raises(UsageError, match="doesn't follow"):
+            memory_of(flattened(1 << 30, hole))
     with pytest.raises(UsageError, match="can't be used"):
         memory_of(flattened(1 << 30)[:-1])
 

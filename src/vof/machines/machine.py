@@ -12,7 +12,16 @@ from vof.memory import ClaimMap
 from vof.ports import Bus, Clock, Console, Cpu, Hypervisor, Memory
 from vof.tree import DeviceTree, Node, child_address_cells, child_size_cells, decode_reg, encode_reg, encode_string
 
-__all__ = ["Machine", "Program", "Site", "StartState", "furnish_standard_nodes", "publish_available"]
+__all__ = [
+    "Machine",
+    "Program",
+    "Site",
+    "StartState",
+    "furnish_standard_nodes",
+    "memory_nodes",
+    "memory_ranges",
+    "publish_available",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +109,28 @@ def furnish_standard_nodes(tree: DeviceTree, model: str) -> None:
             tree.add(parent or "/", name, properties)
 
 
+def memory_nodes(tree: DeviceTree) -> list[Node]:
+    """The nodes that tell of RAM, in the tree's order: QEMU has one for each NUMA node, and the last of them first."""
+    return [node for node in tree.root.children if node.base == "memory"]
+
+
+def memory_ranges(node: Node) -> tuple[tuple[int, int], ...]:
+    """The addresses and sizes that a memory node tells of.
+
+    Raises:
+        KeyError: it has no `reg`.
+        CellError: its `reg` is no list of ranges.
+    """
+    return decode_reg(node.properties["reg"], *_cell_counts(node))
+
+
 def publish_available(node: Node, claims: ClaimMap) -> None:
     """Have a memory node's `available` say what the claim map says, whenever it is read (1275 §3.7.6)."""
-    addresses, sizes = (child_address_cells(node.parent), child_size_cells(node.parent)) if node.parent else (2, 1)
-    ranges = decode_reg(node.properties["reg"], addresses, sizes)
-    node.properties.compute("available", partial(_available, claims, ranges, addresses, sizes))
+    node.properties.compute("available", partial(_available, claims, memory_ranges(node), *_cell_counts(node)))
+
+
+def _cell_counts(node: Node) -> tuple[int, int]:
+    return (child_address_cells(node.parent), child_size_cells(node.parent)) if node.parent else (2, 1)
 
 
 def _available(claims: ClaimMap, ranges: tuple[tuple[int, int], ...], addresses: int, sizes: int) -> bytes:

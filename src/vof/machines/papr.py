@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from vof.errors import GuestFault, MemoryFault, PortError
 from vof.firmware.hypervisor import Answer, Hcall, HcallRow, RtasRow, RtasStatus, VirtualHypervisor, call_rtas
+from vof.machines.machine import memory_nodes, memory_ranges
 from vof.machines.nvram import Nvram
 from vof.machines.papr_cas import agreed_options, read_support
 from vof.outcomes import Outcome, Panic, PowerOff, Reset
 from vof.ports import Clock, Console, Memory, Store
-from vof.tree import CellError, DeviceTree, build_fdt, decode_cells, decode_int, decode_reg, parse_fdt
+from vof.tree import CellError, DeviceTree, build_fdt, decode_cells, decode_int, parse_fdt
 
 __all__ = ["HYPERCALLS", "RTAS_CALLS", "Papr"]
 
@@ -377,9 +378,8 @@ def _cpu_version(tree: DeviceTree) -> int:
 
 
 def _memory_size(tree: DeviceTree) -> int:
-    node = tree.find("/memory")
     try:
-        return sum(size for _, size in decode_reg(node.properties["reg"], 2, 2)) if node is not None else 0
+        return sum(size for node in memory_nodes(tree) for _, size in memory_ranges(node))
     except (KeyError, CellError):
         return 0
 

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from vof.errors import EngineError, GuestFault
 from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
-from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.machines.machine import (
+    Program,
+    Site,
+    furnish_standard_nodes,
+    memory_nodes,
+    memory_ranges,
+    publish_available,
+)
 from vof.machines.pci_bridges import describe_bridges
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
@@ -92,7 +99,7 @@ class Pseries:
         console = decode_string(chosen.properties.get("stdout-path", b"/vdevice/vty\0"))
         try:
             firmware.use_console(console)
-            chosen.properties["memory"] = encode_int(firmware.open("/memory").ihandle)
+            chosen.properties["memory"] = encode_int(firmware.open(self._boot_memory()).ihandle)
             boot_cpu = next(self._cpus(), None)
             if boot_cpu is not None:
                 chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
@@ -133,8 +140,7 @@ class Pseries:
         for node in vdevice.children if vdevice is not None else ():
             if node.base == "vty":
                 node.methods.update(self._console.methods())
-        memory = tree.find("/memory")
-        if memory is not None:
+        for memory in memory_nodes(tree):
             memory.methods.update(OPENABLE)
             publish_available(memory, self._claims)
 
@@ -216,6 +222,13 @@ class Pseries:
         cpus = self._tree.find("/cpus")
         if cpus is not None:
             yield from (node for node in cpus.children if "reg" in node.properties)
+
+    def _boot_memory(self) -> str:
+        """The path of the memory at 0, which need not be the tree's first; `/chosen` `memory` is an instance of it."""
+        for node in memory_nodes(self._tree):
+            if any(start == 0 for start, _ in memory_ranges(node)):
+                return node.path
+        return "/memory"
 
     def _node(self, path: str) -> Node:
         node = self._tree.find(path)

@@ -5,18 +5,9 @@ from __future__ import annotations
 import os
 
 from vof.errors import UsageError
+from vof.machines.machine import memory_nodes, memory_ranges
 from vof.machines.papr import RTAS_CALLS
-from vof.tree import (
-    CellError,
-    DeviceTree,
-    FdtError,
-    child_address_cells,
-    child_size_cells,
-    decode_reg,
-    encode_int,
-    encode_reg,
-    parse_fdt,
-)
+from vof.tree import CellError, DeviceTree, FdtError, encode_int, encode_reg, parse_fdt
 
 __all__ = ["memory_of", "pseries_tree"]
 
@@ -58,19 +49,23 @@ def memory_of(flattened: bytes) -> int:
     """The bytes of RAM from address 0 that a user's flattened tree tells of.
 
     Raises:
-        UsageError: it is no flattened tree, or tells of none.
+        UsageError: it is no flattened tree, tells of none, or of some elsewhere.
     """
     try:
         tree = parse_fdt(flattened)
-        node = tree.find("/memory")
-        if node is None or node.parent is None:
+        nodes = memory_nodes(tree)
+        if not nodes:
             raise UsageError("the tree has no /memory")
-        ranges = decode_reg(node.properties["reg"], child_address_cells(node.parent), child_size_cells(node.parent))
+        ranges = sorted(pair for node in nodes for pair in memory_ranges(node) if pair[1])
     except (FdtError, CellError, KeyError) as fault:
         raise UsageError(f"the tree can't be used: {fault}") from None
-    size = dict(ranges).get(0, 0)
-    if not size:
+    if not ranges or ranges[0][0]:
         raise UsageError("the tree has no memory at 0")
-    if size % _GRAIN:
-        raise UsageError(f"its memory at 0 has {size:#x} bytes: whole MiB would work")
-    return size
+    end = 0
+    for start, size in ranges:
+        if start != end:
+            raise UsageError(f"its memory at {start:#x} doesn't follow that below, which ends at {end:#x}")
+        end += size
+    if end % _GRAIN:
+        raise UsageError(f"its memory at 0 has {end:#x} bytes: whole MiB would work")
+    return end
