@@ -77,6 +77,13 @@ def test_a_crash_is_told_in_one_line(code: str, fragments: list[str], tmp_path: 
         assert "\n" not in ending.message
 
 
+@pytest.mark.parametrize("trap", TRAPS)
+def test_an_overwritten_entry_is_told(trap: str, tmp_path: Path) -> None:
+    with machine(assemble(tmp_path, ENDS[-1][0]), trap=trap) as vm:
+        ending = vm.wait(10)
+        assert ending is not None and "has overwritten the client interface's entry" in ending.message
+
+
 def test_a_wild_block_is_answered_and_told(tmp_path: Path) -> None:
     code = "lis 3, 0xffff\n mtctr 5\n mr 31, 5\n bctrl\n mr 30, 3\n mtctr 31\n li 3, 2\n bctrl\n trap"
     with machine(assemble(tmp_path, code)) as vm:

@@ -18,7 +18,7 @@ from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.trap import Hello
 from vof.engines.unicorn.attention import Attention, SignalAlarm
 from vof.engines.unicorn.cpu import MSR_SF, PowerCpu
-from vof.engines.unicorn.mailbox import TurnMailbox, TurnTrap, poll_offset
+from vof.engines.unicorn.mailbox import TurnMailbox, TurnTrap
 from vof.engines.unicorn.models import find_model
 from vof.engines.unicorn.ram import PAGE, Ram
 from vof.engines.unicorn.runner import Runner
@@ -193,9 +193,8 @@ class UnicornEngine:
             self._closers.pop()()
 
     def _make_mailbox(self) -> MailboxTrap:
-        page = self.layout.page
-        poll = page + poll_offset(resident_stub(self.cpu.bits))
-        mailbox = TurnMailbox(self.ram, page, self._nonce, self.runner, poll)
+        code = resident_stub(self.cpu.bits)[:PAGE]
+        mailbox = TurnMailbox(self.ram, self._nonce, self.runner, code, self.layout)
         self._closers.append(mailbox.close)
         return TurnTrap(mailbox, self.layout, self.cpu)
 

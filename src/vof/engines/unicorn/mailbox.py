@@ -13,15 +13,16 @@ from vof.engines.mailbox import Mailbox
 from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.unicorn.cpu import PowerCpu
 from vof.engines.unicorn.runner import Runner
+from vof.engines.unicorn.trap import explained
 from vof.outcomes import Departed, Jump
 
-__all__ = ["TurnMailbox", "TurnTrap", "poll_offset"]
+__all__ = ["TurnMailbox", "TurnTrap"]
 
 _POLL = b"\x7c\xc0\x5c\x2c"
 """What the stubs look at the order's number with: lwbrx r6,0,r11."""
 
 
-def poll_offset(stub: bytes) -> int:
+def _poll_offset(stub: bytes) -> int:
     """Where in a stub's resident page the instruction is that waits for an order."""
     return stub.index(_POLL)
 
@@ -31,15 +32,18 @@ class TurnMailbox(Mailbox):
 
     Args:
         ram: guest memory, from address 0.
-        page: the resident page's address.
         nonce: this run's number, not 0.
         runner: runs the guest.
-        poll: the address of the instruction with which the guest waits.
+        code: the code of the resident page.
+        layout: where the firmware's region lies.
     """
 
-    def __init__(self, ram: mmap.mmap, page: int, nonce: int, runner: Runner, poll: int) -> None:
-        super().__init__(ram, page, nonce)
+    def __init__(self, ram: mmap.mmap, nonce: int, runner: Runner, code: bytes, layout: Layout) -> None:
+        super().__init__(ram, layout.page, nonce)
         self._runner = runner
+        self._code = code
+        self._layout = layout
+        poll = layout.page + _poll_offset(code)
         runner.cpu.uc.hook_add(unicorn_const.UC_HOOK_CODE, self._on_poll, begin=poll, end=poll)
 
     def wait(self, idle: Callable[[float], bool]) -> bool:
@@ -53,7 +57,7 @@ class TurnMailbox(Mailbox):
                 return True
             became = self._runner.go()
             if became is not None:
-                raise Departed(became)
+                raise Departed(explained(became, self._runner.memory, self._layout, self._code))
             if not self.has_news and idle(0):
                 return False
 

@@ -13,9 +13,9 @@ from vof.engines.unicorn.exceptions import SYSTEM_CALL, UNTAKEN
 from vof.engines.unicorn.runner import HYPERVISOR_CALL, Runner
 from vof.errors import MemoryFault, PortError
 from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, Return, Suspended
-from vof.ports import Access, BusOp
+from vof.ports import Access, BusOp, Memory
 
-__all__ = ["TRAPS", "DirectTrap", "TrapKind"]
+__all__ = ["TRAPS", "DirectTrap", "TrapKind", "explained"]
 
 _LOOK_EVERY = 0x100
 """Client calls between two looks at everything else."""
@@ -107,18 +107,9 @@ class DirectTrap:
                 return None
             became = self._runner.go()
             if became is not None:
-                return self._explained(became)
+                return explained(became, self._runner.memory, self._layout, self._entry)
             if self._outcome is None and not self.pause and self.idle(0):
                 return None
-
-    def _explained(self, became: Outcome) -> Outcome:
-        """What became of the machine; where the client program has overwritten its way out, that is why."""
-        page = self._layout.page
-        entry = self._runner.memory.read(page, len(self._entry))
-        if type(became) is Crash and page <= became.address < self._layout.end and entry != self._entry:
-            what = "has overwritten the client interface's entry: it stopped"
-            return Crash(what, became.address, became.caller)
-        return became
 
     def give_back(self, r3: int) -> None:
         """See `Trap`."""
@@ -246,3 +237,19 @@ class DirectTrap:
         else:
             self._outcome = outcome
             self._cpu.stop()
+
+
+def explained(became: Outcome, memory: Memory, layout: Layout, entry: bytes) -> Outcome:
+    """What became of the machine; where the client program has overwritten its way out, that is why.
+
+    Args:
+        became: what the engine makes of it.
+        memory: guest memory.
+        layout: where the firmware's region lies.
+        entry: the code that was put at its start.
+    """
+    page = layout.page
+    if type(became) is Crash and page <= became.address < layout.end and memory.read(page, len(entry)) != entry:
+        what = "has overwritten the client interface's entry: it stopped"
+        return Crash(what, became.address, became.caller)
+    return became
