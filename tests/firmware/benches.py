@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
@@ -207,11 +207,12 @@ class QemuBench:
     Args:
         bits: the mode that the client program runs in.
         trap: how its calls reach the firmware.
+        options: more for `VM`, such as another engine.
     """
 
     _PATIENCE = 30.0
 
-    def __init__(self, bits: int, trap: str = "mailbox") -> None:
+    def __init__(self, bits: int, trap: str = "mailbox", **options: Any) -> None:
         self._folder = tempfile.TemporaryDirectory()
         program = build_guest("callserver", bits, Path(self._folder.name))
         self._symbols = symbols(program)
@@ -220,7 +221,7 @@ class QemuBench:
         self._shown = bytearray()
         self._typist: threading.Timer | None = None
         user = StreamEnd(self._keyboard[0], self._screen)
-        self.vm = VM(kernel=str(program), memory="256M", extra=BRIDGE, trap=trap, user=user)
+        self.vm = VM(**{"kernel": str(program), "memory": "256M", "extra": BRIDGE, "trap": trap, **options}, user=user)
         self.vm.listen(self._hear)
         self.vm.__enter__()
         self.vm.run_to_client()

@@ -5,15 +5,17 @@ A stand-in is not the client: it is what the client's sources say that it asks, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from fakes import Caller
+from fakes import Answer, Caller
 
-__all__ = ["Buffer", "Expect", "Ref", "Step", "run"]
+__all__ = ["At", "Buffer", "Expect", "Ref", "Repeat", "Search", "Sequence", "Step", "run"]
 
 _MINUS_ONE = 0xFFFFFFFF
+_MOST = 100_000
+"""Calls that a `Repeat` may take: a key that is typed comes after some thousands."""
 
 
 class Expect(Enum):
@@ -29,8 +31,10 @@ class Expect(Enum):
     ANYTHING = auto()
     UNKNOWN = auto()
     """no such service: r3 is -1"""
-    NOT_ZERO = auto()
-    """a Forth word that isn't there yet: the catch-result says so (until there is Forth)"""
+    THROWN = auto()
+    """a method that isn't there: the catch-result isn't 0"""
+    FORTH = auto()
+    """text for `interpret`: the catch-result isn't 0 until there is Forth, with issue 7"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,27 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A buffer of so many bytes; what is in it afterwards is kept under a name as a cell, if it has one."""
+    """A new buffer.
+
+    Attributes:
+        size: its bytes.
+        name: what to keep its first cell under afterwards, if anything.
+        was: the byte that it is full of before.
+    """
 
     size: int
     name: str = ""
+    was: bytes = b"\0"
 
 
-Argument = int | str | Ref | Buffer
+@dataclass(frozen=True, slots=True)
+class At:
+    """The buffer of this name once more."""
+
+    name: str
+
+
+Argument = int | str | Ref | Buffer | At
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,9 @@ class Step:
         expect: what comes of it, or the very value.
         keep: the name to keep the first result cell under, or the second of `call-method`.
         results: result cells, where they aren't those of the standard.
-        quirk: what the client does that others don't.
+        holds: what must be in the first buffer afterwards.
+        given: the call is made only if the result of this name is a handle: the client looks, too.
+        quirk: what the client does that others don't, and where its source says so.
     """
 
     service: str
@@ -70,39 +90,102 @@ class Step:
     expect: Expect | int
     keep: str = ""
     results: int | None = None
+    holds: bytes = b""
+    given: str = ""
     quirk: str = ""
 
 
-def run(steps: tuple[Step, ...], call: Caller, known: Mapping[str, int]) -> None:
-    """Make the calls.
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The same call again and again, until its first result is `until`."""
+
+    step: Step
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A call with one value after the other, kept as `name`, until it doesn't come to -1; one of them must do."""
+
+    step: Step
+    name: str
+    values: Iterable[int]
+
+
+Sequence = tuple[Step | Repeat | Search, ...]
+
+
+def run(sequence: Sequence, call: Caller, known: Mapping[str, int] | None = None) -> list[str]:
+    """Make the calls; the services called, in their order.
 
     Args:
-        steps: the table.
-        call: makes one.
+        sequence: the table.
+        call: makes one call.
         known: results that are there from the start, such as the entry's arguments.
     """
-    kept = dict(known)
-    for number, step in enumerate(steps, 1):
-        cells: list[int | str | bytes] = []
-        named: list[str] = []
-        for argument in step.arguments:
-            if isinstance(argument, Ref):
-                cells.append(kept[argument.name] + argument.offset)
-            elif isinstance(argument, Buffer):
-                cells.append(bytes(argument.size))
-                named.append(argument.name)
-            else:
-                cells.append(argument)
-        answer = call(step.service, *cells, nret=step.results)
+    client = _Client(call, dict(known or {}))
+    for number, line in enumerate(sequence, 1):
+        if isinstance(line, Step):
+            client.make(number, line)
+        elif isinstance(line, Repeat):
+            assert any(client.make(number, line.step) == line.until for _ in range(_MOST)), f"step {number} never ends"
+        else:
+            client.search(number, line)
+    return client.made
+
+
+@dataclass
+class _Client:
+    """What a client has in mind while it calls: the results, and where its buffers are."""
+
+    call: Caller
+    kept: dict[str, int]
+    buffers: dict[str, int] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+    def make(self, number: int, step: Step) -> int | None:
+        """Make a call; its first result."""
+        if step.given and not 0 < self.kept[step.given] < _MINUS_ONE:
+            return None
+        new: list[tuple[Buffer, int]] = []
+        cells = [self._cell(argument, new) for argument in step.arguments]
+        answer = self.call(step.service, *cells, nret=step.results)
+        self.made.append(step.service)
         first = answer.results[0] if answer.results else 0
-        where = f"step {number}, {step.service} {step.arguments} -> r3 {answer.r3}, {answer.results}"
+        where = f"step {number}, {step.service} {step.arguments} -> r3 {answer.r3}, {answer.results}: {step.quirk}"
         assert answer.r3 == (-1 if step.expect is Expect.UNKNOWN else 0), where
         assert _holds(step.expect, first), where
+        for buffer, address in new:
+            data = self.call.memory.read(address, buffer.size)
+            assert step.holds in data, f"{where}: {data!r}"
+            if buffer.name:
+                self.buffers[buffer.name] = address
+                self.kept[buffer.name] = int.from_bytes(data[:4])
         if step.keep:
-            kept[step.keep] = answer.results[1] if step.service in ("call-method", "interpret") else first
-        for name, data in zip(named, answer.buffers, strict=True):
-            if name:
-                kept[name] = int.from_bytes(data[:4])
+            self.kept[step.keep] = _result(step, answer)
+        return first
+
+    def search(self, number: int, search: Search) -> None:
+        for value in search.values:
+            self.kept[search.name] = value
+            if self.make(number, search.step) != _MINUS_ONE:
+                return
+        raise AssertionError(f"step {number}, {search.step.service}: none of the values would do")
+
+    def _cell(self, argument: Argument, new: list[tuple[Buffer, int]]) -> int | str:
+        if isinstance(argument, Ref):
+            return self.kept[argument.name] + argument.offset
+        if isinstance(argument, At):
+            return self.buffers[argument.name]
+        if isinstance(argument, Buffer):
+            new.append((argument, self.call.put(argument.was * argument.size)))
+            return new[-1][1]
+        return argument
+
+
+def _result(step: Step, answer: Answer) -> int:
+    """The result that a client keeps: behind the catch-result, where there is one."""
+    return answer.results[step.service in ("call-method", "interpret")]
 
 
 def _holds(expect: Expect | int, value: int) -> bool:
@@ -116,5 +199,6 @@ def _holds(expect: Expect | int, value: int) -> bool:
         Expect.NOT_NEGATIVE: value < 0x80000000,
         Expect.ANYTHING: True,
         Expect.UNKNOWN: True,
-        Expect.NOT_ZERO: value != 0,
+        Expect.THROWN: value != 0,
+        Expect.FORTH: value != 0,
     }[expect]

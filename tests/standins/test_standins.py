@@ -1,87 +1,72 @@
-"""Stand-ins for yaboot, the FreeBSD and NetBSD loaders, Haiku and BootX: their calls, on the machine generic.
+"""Stand-ins for loaders that can't be had here: their calls, on every stage.
 
-They are not the programs, which can't be had here: they are what the programs' sources say that they call.
+They are not the programs: they are what the programs' sources say that they call. yaboot, FreeBSD's boot1 and loader,
+NetBSD's and OpenBSD's loaders, Haiku's, iQUIK, BootX.
 """
 
 from __future__ import annotations
 
-import mmap
+from collections.abc import Iterator
 
 import pytest
-from fakes import Caller, FakeBus, FakeClock, FakeConsole, FakeCpu, FakeHypervisor
-from sequence import Step, run
-from tables import BOOTX, FREEBSD, HAIKU, NETBSD, YABOOT
+from bootx import BOOTX, BOOTX_OLD
+from freebsd import FREEBSD, FREEBSD_BOOT1
+from haiku import HAIKU
+from iquik import IQUIK
+from netbsd import NETBSD
+from openbsd import OPENBSD
+from sequence import Buffer, Expect, Ref, Repeat, Search, Sequence, Step, run
+from stages import STAGES, Stage
+from yaboot import YABOOT
 
-from vof.errors import PortError
-from vof.machines.generic import Generic, GenericDisk, GenericOptions
-from vof.machines.machine import Program, Site
-from vof.memory import GuestMemory
-from vof.outcomes import Return
-from vof.tree import DeviceTree
-
-RAM = 64 << 20
-REGION = (RAM - 0x220000, 0x220000)
-ARENA = (0x2800000, 0x2900000)
-
-CLIENTS = {"yaboot": YABOOT, "FreeBSD": FREEBSD, "NetBSD": NETBSD, "Haiku": HAIKU, "BootX": BOOTX}
-
-
-class Disk:
-    """The port `Block`: zeroes."""
-
-    block_size = 512
-    size = 1 << 20
-
-    def read(self, offset: int, length: int) -> bytes:
-        return bytes(min(length, max(0, self.size - offset)))
-
-    def write(self, offset: int, data: bytes) -> None:
-        raise PortError("read-only")
+CLIENTS = {
+    "yaboot": YABOOT,
+    "FreeBSD's boot1": FREEBSD_BOOT1,
+    "FreeBSD's loader": FREEBSD,
+    "NetBSD's ofwboot": NETBSD,
+    "OpenBSD's ofwboot": OPENBSD,
+    "Haiku's loader": HAIKU,
+    "iQUIK": IQUIK,
+    "BootX": BOOTX,
+    "BootX where the firmware is old or unknown": BOOTX_OLD,
+}
 
 
-class Partitions:
-    """The port `Partitions`: one."""
-
-    def find(self, number: int) -> tuple[int, int]:
-        if number != 1:
-            raise PortError(f"no partition {number}")
-        return 0x8000, Disk.size - 0x8000
-
-
-def caller() -> Caller:
-    memory = GuestMemory(mmap.mmap(-1, RAM))
-    site = Site(
-        memory=memory,
-        cpu=FakeCpu(),
-        hypervisor=FakeHypervisor(),
-        bus=FakeBus(memory),
-        console=FakeConsole(b"y"),
-        clock=FakeClock(),
-        region=REGION,
-        scratch=REGION[0] + 0x4000,
-        tree_room=(REGION[0] + 0x20000, 0x200000),
-    )
-    disks = (GenericDisk("", Disk(), Partitions()),)
-    machine = Generic(site, "vof,test", GenericOptions(disks=disks))
-    firmware = machine.power_on(0, Program(arguments="-s"), _change_nothing)
-
-    def invoke(block: int) -> int:
-        outcome = firmware.call(block)
-        assert isinstance(outcome, Return)
-        return outcome.r3
-
-    return Caller(memory, *ARENA, invoke)
-
-
-def _change_nothing(tree: DeviceTree) -> None:
-    pass
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.guest if STAGES[name].guest else ()) for name in STAGES])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    made = STAGES[request.param]()
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=[f"stand-in for {name}" for name in CLIENTS])
-def test_the_sequence(client: str) -> None:
-    run(CLIENTS[client], caller(), {})
+def test_the_sequence(stage: Stage, client: str) -> None:
+    stage.type_key()
+    assert len(run(CLIENTS[client], stage.call)) >= len(CLIENTS[client]) - 1, (
+        "but for one step on a machine with no RTAS"
+    )
 
 
-def test_a_wrong_answer_is_seen() -> None:
-    with pytest.raises(AssertionError, match="step 1, finddevice"):
-        run((Step("finddevice", ("/nosuch",), 5),), caller(), {})
+# The interpreter of the tables
+
+WRONG: dict[str, tuple[Sequence, str]] = {
+    "a result": ((Step("finddevice", ("/nosuch",), 5),), "step 1, finddevice"),
+    "a relation": ((Step("finddevice", ("/",), Expect.HANDLE), Step("peer", (0,), Expect.ZERO)), "step 2, peer"),
+    "r3": ((Step("nosuch", (), Expect.ANYTHING),), "r3 -1"),
+    "r3 of a service that there is": ((Step("peer", (0,), Expect.UNKNOWN),), "r3 0"),
+    "what a buffer holds": (
+        (
+            Step("finddevice", ("/chosen",), Expect.HANDLE, "chosen"),
+            Step("getprop", (Ref("chosen"), "name", Buffer(8), 8), 7, holds=b"chose\0"),
+        ),
+        "step 2, getprop",
+    ),
+    "an end": ((Repeat(Step("peer", (0,), Expect.ANYTHING), 0),), "never ends"),
+    "one that will do": ((Search(Step("claim", (Ref("at"), 1, 0), Expect.ANYTHING), "at", (1 << 31,)),), "none of"),
+}
+
+
+@pytest.mark.parametrize(("sequence", "told"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_seen(sequence: Sequence, told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        run(sequence, STAGES["generic-fake"]().call)
