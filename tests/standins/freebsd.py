@@ -1,7 +1,7 @@
 """Stand-ins for FreeBSD's boot1.chrp and loader: what their sources tell of their calls. They are not the programs.
 
-Ref: stand/powerpc/boot1.chrp/boot1.c; stand/libofw/openfirm.c, ofw_disk.c, ofw_copy.c, ofw_console.c;
-stand/powerpc/ofw/start.c, ofwfdt.c.
+Ref: stand/powerpc/boot1.chrp/boot1.c; stand/libofw/openfirm.c, ofw_disk.c, ofw_copy.c, ofw_console.c,
+ofw_time.c; stand/powerpc/ofw/main.c, ofwfdt.c.
 """
 
 from __future__ import annotations
@@ -87,9 +87,6 @@ FREEBSD: Sequence = (
     Step("milliseconds", (), Expect.NOT_NEGATIVE),
     Step("test", ("quiesce",), Expect.ZERO),
     # ofwfdt: the whole tree is copied
-    Step("claim", (0, 0x10000, 0x1000), Expect.HANDLE, quirk="an aligned claim for RTAS"),
-    Step("finddevice", ("/rtas",), Expect.ANYTHING, "rtas"),
-    Step("getprop", (Ref("rtas"), "rtas-size", Buffer(4), 4), 4, given="rtas"),
     Step("child", (Ref("root"),), Expect.HANDLE, "node"),
     Step("nextprop", (Ref("node"), 0, Buffer(255, "name")), 1, quirk="a null pointer asks for the first"),
     Repeat(
@@ -101,9 +98,14 @@ FREEBSD: Sequence = (
         ),
         0,
     ),
-    Step("package-to-path", (Ref("root"), Buffer(64), 64), 1),
-    Step("instance-to-path", (Ref("again"), Buffer(64), 64), Expect.POSITIVE),
-    Step("canon", ("disk", Buffer(64), 64), Expect.POSITIVE, holds=b"/disk"),
+    Step("getproplen", (Ref("node"), "phandle"), Expect.ANYTHING),
+    Step(
+        "package-to-path",
+        (Ref("root"), Buffer(255, was=b"x"), 255),
+        1,
+        holds=b"/\0",
+        quirk="into the buffer of the names, and looks for the last slash: the path needs its end",
+    ),
     Repeat(
         Step(
             "peer",
@@ -114,6 +116,22 @@ FREEBSD: Sequence = (
         ),
         0,
     ),
+    # ofwfdt_fixups
+    Step("finddevice", ("/rtas",), Expect.ANYTHING, "rtas package", quirk="what follows if the tree has RTAS"),
+    Step("getprop", (Ref("rtas package"), "rtas-size", Buffer(4), 4), 4, given="rtas package"),
+    Step("claim", (0, 0x1000, 4096), Expect.HANDLE, "room", given="rtas package"),
+    Step("open", ("/rtas",), Expect.HANDLE, "rtas", given="rtas package"),
+    Step(
+        "call-method",
+        ("instantiate-rtas", Ref("rtas"), Ref("room")),
+        Expect.ZERO,
+        "entry",
+        results=2,
+        given="rtas package",
+    ),
+    *(Step("instance-to-package", (Ref(name),), Expect.HANDLE) for name in ("stdout", "stdin", "mmu")),
+    Step("instance-to-path", (Ref("again"), Buffer(64), 64), Expect.POSITIVE),
+    Step("canon", ("disk", Buffer(64), 64), Expect.POSITIVE, holds=b"/disk"),
     Step("quiesce", (), Expect.ANYTHING, results=0),
     Step("write", (Ref("stdout"), "booting\n", 8), 8, quirk="and goes on calling"),
 )

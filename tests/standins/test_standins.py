@@ -42,9 +42,9 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 @pytest.mark.parametrize("client", CLIENTS, ids=[f"stand-in for {name}" for name in CLIENTS])
 def test_the_sequence(stage: Stage, client: str) -> None:
     stage.type_key()
-    assert len(run(CLIENTS[client], stage.call)) >= len(CLIENTS[client]) - 1, (
-        "but for one step on a machine with no RTAS"
-    )
+    sequence = CLIENTS[client]
+    unconditional = [line for line in sequence if not (isinstance(line, Step) and line.given)]
+    assert len(run(sequence, stage.call)) >= len(unconditional)
 
 
 # The interpreter of the tables
