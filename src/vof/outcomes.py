@@ -19,6 +19,7 @@ __all__ = [
     "Reset",
     "Return",
     "Suspended",
+    "describe",
 ]
 
 
@@ -119,6 +120,19 @@ Outcome = Return | Jump | Enter | Exit | Reset | PowerOff | Panic | Crash | Beyo
 
 DONE = Return(0)
 MALFORMED = Return(-1)
+
+
+def describe(outcome: Outcome) -> str:
+    """An outcome in a word or two, for those who read traces."""
+    if isinstance(outcome, Return):
+        return f"return {outcome.r3}"
+    if isinstance(outcome, Jump):
+        return f"jump {outcome.entry:#x}"
+    if isinstance(outcome, Reset):
+        return f"reset {outcome.command}".rstrip()
+    if isinstance(outcome, Crash | Beyond):
+        return f"{type(outcome).__name__.lower()}: {outcome.what}"
+    return type(outcome).__name__.lower()
 
 
 class Departed(Exception):

@@ -29,6 +29,7 @@ RUN = Group(
     (
         Option(("--console",), "PLACE", "stdio (the default), file:PATH, unix:PATH (a socket) or none"),
         Option(("--timeout",), "SECONDS", "end the machine after so long, with status 124"),
+        Option(("--record",), "FILE[,append=on]", "record the run, for vof trace, report, diff and replay"),
         Option(("-v", "--verbose"), "", "say when each phase of the boot begins"),
         Option(("--dry-run",), "", "print QEMU's command line and end"),
     ),
@@ -62,12 +63,13 @@ def _run(given: Given) -> int:
 def run_machine(config: Config, place: str, timeout: float | None, *, verbose: bool) -> int:
     """Run a machine until it ends, with its console at `place`; the exit status."""
     from vof.engines.guardian import Guardian
+    from vof.events import Phase
     from vof.vm import VM, EndReason
 
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
     with closing(Guardian()) as guardian, closing(VM(config)) as vm:
         if verbose:
-            vm.listen(_show_phase)
+            vm.listen(_show_phase, Phase)
         vm.console.user = open_console(place, guardian, vm.quit)
         with closing(vm.console.user):
             vm.start(guardian)

@@ -84,4 +84,5 @@ def config_from(given: Given) -> Config:
         extra=(*given.arguments(_PASSED_ON), *given.rest),
         dtb=given.last("--dtb"),
         sets=given.all("--set"),
+        record=given.last("--record"),
     )

@@ -21,7 +21,7 @@ from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
 from vof.firmware.table import SERVICES
 from vof.memory import Claims
-from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome
+from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome, Return, describe
 from vof.packages import Instance, Throw
 from vof.ports import Clock, Cpu, Memory
 from vof.tree import DeviceTree, Node, encode_int
@@ -136,7 +136,7 @@ class OpenFirmware:
         outcome: Outcome = DONE
         why: Exception | None = None
         if self.listeners:
-            self.tell(ClientCall(row.name, arguments, self.depth))
+            self.tell(ClientCall(row.name, arguments, self.depth, address))
         self.depth += 1
         try:
             if row.variadic:
@@ -170,7 +170,7 @@ class OpenFirmware:
             filled = results if len(results) == result_count else (*results, *_ZEROS)[:result_count]
             memory.write_cells(address + 12 + 4 * argument_count, filled)
         if self.listeners:
-            self._tell_return(row.name, arguments, results, outcome, why)
+            self._tell_return(address, row.name, arguments, results, outcome, why)
         return outcome
 
     def instance(self, ihandle: int) -> Instance:
@@ -353,16 +353,24 @@ class OpenFirmware:
                     results = (failure,)
         if self.listeners:
             why = GuestFault('no service "{}"', name) if isinstance(fault, KeyError) else fault
-            self.tell(ClientCall(name, arguments, self.depth))
-            self._tell_return(name, arguments, results, MALFORMED, why)
+            self.tell(ClientCall(name, arguments, self.depth, address))
+            self._tell_return(address, name, arguments, results, MALFORMED, why)
         return MALFORMED
 
     def _tell_return(
-        self, name: str, arguments: tuple[int, ...], results: tuple[int, ...], outcome: Outcome, why: Exception | None
+        self,
+        block: int,
+        name: str,
+        arguments: tuple[int, ...],
+        results: tuple[int, ...],
+        outcome: Outcome,
+        why: Exception | None,
     ) -> None:
-        cells = tuple(value & 0xFFFFFFFF for value in results)
+        cells = tuple([value & 0xFFFFFFFF for value in results])
         status = -1 if outcome is MALFORMED else 0
-        self.tell(ClientReturn(name, arguments, cells, status, "" if why is None else str(why), self.depth))
+        went = "" if type(outcome) is Return else describe(outcome)
+        fault = "" if why is None else str(why)
+        self.tell(ClientReturn(name, arguments, cells, status, fault, self.depth, block, went))
 
     def tell(self, event: Event) -> None:
         """Have the listeners know."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vof.memory.claims import ClaimMap
 from vof.memory.guest import Buffer, GuestMemory
 from vof.memory.paired import Claims, PairedClaims
+from vof.memory.tap import MemoryAccess, MemoryTap
 from vof.memory.translated import TranslatedMemory
 from vof.memory.translations import Translation, Translations
 
@@ -13,6 +14,8 @@ __all__ = [
     "ClaimMap",
     "Claims",
     "GuestMemory",
+    "MemoryAccess",
+    "MemoryTap",
     "PairedClaims",
     "TranslatedMemory",
     "Translation",

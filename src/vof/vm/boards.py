@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vof.errors import UsageError
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from vof.engines.qemu import QemuEngine
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
-    from vof.firmware import OpenFirmware
     from vof.firmware.hypervisor import VirtualHypervisor
-    from vof.machines.machine import Program, Site
+    from vof.machines.generic import GenericOptions
+    from vof.machines.machine import Machine, Site
     from vof.ports import Store
-    from vof.tree import DeviceTree
     from vof.vm.config import Config
 
 __all__ = ["Board", "make_board"]
@@ -43,17 +42,24 @@ class Board(Protocol):
         """What runs the guest."""
         ...
 
-    def power_on(
-        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
-    ) -> OpenFirmware:
-        """Make the firmware of one boot.
+    def prepare(self, site: Site, hello: Hello) -> Hello:
+        """Have what is outside the firmware ready for one boot.
 
         Args:
-            site: where it stands.
+            site: where the firmware will stand.
             hello: what the machine said when it started.
-            program: what has been loaded.
-            change: makes the user's own changes to the tree.
+
+        Returns:
+            What it shall be taken to have said.
         """
+        ...
+
+    def machine(self, site: Site) -> Machine:
+        """The machine of one boot."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What a machine like this one is made from besides a site: for `vof.vm.replay`, and in JSON's terms."""
         ...
 
     def start(self, jump: Jump) -> Jump:
@@ -97,8 +103,13 @@ class Board(Protocol):
         ...
 
 
-def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
+def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> Board:
     """The board that a configuration asks for.
+
+    Args:
+        config: the options.
+        clock: the machine's clock.
+        wrap: makes of a back end, given its name and its kind, the port that the firmware gets.
 
     Raises:
         UsageError: there is none, or an option doesn't go with it.
@@ -110,7 +121,7 @@ def make_board(config: Config, clock: HostClock | VirtualClock) -> Board:
         return _Pseries(_external(config, bits=64))
     if config.profile.name == "pseries" and config.engine_name == "unicorn":
         return _UnicornPseries(config, clock)
-    return _Generic(config, clock)
+    return _Generic(config, clock, wrap)
 
 
 class _Plain:
@@ -126,6 +137,9 @@ class _Plain:
 
     def warm_up(self) -> None:
         pass
+
+    def prepare(self, site: Site, hello: Hello) -> Hello:
+        return hello
 
     def reopen(self) -> None:
         pass
@@ -157,12 +171,13 @@ class _Pseries(_Plain):
 
         assert vof.machines.pseries
 
-    def power_on(
-        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
-    ) -> OpenFirmware:
+    def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        return Pseries(site, _MODEL).power_on(hello.tree, program, change)
+        return Pseries(site, _MODEL)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "pseries", "model": _MODEL}
 
     def start(self, jump: Jump) -> Jump:
         return jump
@@ -193,11 +208,8 @@ class _UnicornPseries(_Plain):
     def load_limit(self) -> int:
         return self.engine.layout.page
 
-    def power_on(
-        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
-    ) -> OpenFirmware:
+    def prepare(self, site: Site, hello: Hello) -> Hello:
         from vof.machines.papr import Papr
-        from vof.machines.pseries import Pseries
         from vof.machines.pseries_tree import pseries_tree
         from vof.tree import build_fdt, parse_fdt
 
@@ -207,17 +219,22 @@ class _UnicornPseries(_Plain):
             tree = pseries_tree(self.engine.options.memory, self._model.name, self._model.pvr)
         if self.state is not None:
             self._offset, self._nvram = self.state.clock_offset, self.state.nvram
-        papr = self.state = Papr(
-            tree, site.memory, site.console, site.clock, nvram=self._nvram, clock_offset=self._offset
-        )
+        self.state = Papr(tree, site.memory, site.console, site.clock, nvram=self._nvram, clock_offset=self._offset)
         self.resume()
         address, room = site.tree_room
         flattened = build_fdt(tree)
         if len(flattened) > room:
             raise UsageError(f"the tree has {len(flattened)} bytes, more than the {room} that there is room for")
         site.memory.write(address, flattened)
-        assert papr is self.state
-        return Pseries(site, _MODEL).power_on(address, program, change)
+        return replace(hello, tree=address)
+
+    def machine(self, site: Site) -> Machine:
+        from vof.machines.pseries import Pseries
+
+        return Pseries(site, _MODEL)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "pseries", "model": _MODEL}
 
     def start(self, jump: Jump) -> Jump:
         return jump
@@ -259,7 +276,7 @@ def _memory_of(machine: str, path: str, flattened: bytes) -> int:
 class _Generic(_Plain):
     """The machine `generic`, with its disks. What its clock was set to outlives a reset."""
 
-    def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
+    def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
         from vof.engines.unicorn.models import find_model
         from vof.firmware.hypervisor import VirtualHypervisor
         from vof.machines.generic import GenericOptions
@@ -292,8 +309,13 @@ class _Generic(_Plain):
             volumes = self._volumes = Volumes()
             self.disks = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
             disks = [
-                GenericDisk(drive.name, disk, volumes.partitions(disk), drive.media == "cdrom")
-                for drive, disk in zip(self._drives, self.disks, strict=True)
+                GenericDisk(
+                    drive.name,
+                    wrap(f"block{number}", "block", disk),
+                    wrap(f"partitions{number}", "partitions", volumes.partitions(disk)),
+                    drive.media == "cdrom",
+                )
+                for number, (drive, disk) in enumerate(zip(self._drives, self.disks, strict=True))
             ]
             self._options = replace(self._options, disks=tuple(disks))
 
@@ -322,20 +344,26 @@ class _Generic(_Plain):
             return layout.page
         return page_table_room((layout.page, layout.end - layout.page), self.engine.memory.size)[0]
 
-    def power_on(
-        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
-    ) -> OpenFirmware:
+    def prepare(self, site: Site, hello: Hello) -> Hello:
         from vof.engines.external import ExternalEngine
-        from vof.machines.generic import Generic
 
         if self.state is not None:
             self._options = replace(self._options, clock_offset=self.state.rtc.offset)
         if not isinstance(self.engine, ExternalEngine):
-            site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
-        if not isinstance(self.engine, ExternalEngine):
             self.engine.runner.hypervisor = self._hypervisor
+        return hello
+
+    def machine(self, site: Site) -> Machine:
+        from vof.engines.external import ExternalEngine
+        from vof.machines.generic import Generic
+
+        if not isinstance(self.engine, ExternalEngine):
+            site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
         machine = self.state = Generic(site, _MODEL, self._options)
-        return machine.power_on(hello.tree, program, change)
+        return machine
+
+    def describe(self) -> dict[str, Any]:
+        return _describe_generic(self._options)
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
@@ -362,19 +390,31 @@ class _Prep40(_Plain):
     def load_limit(self) -> int:
         return self.engine.layout.page
 
-    def power_on(
-        self, site: Site, hello: Hello, program: Program, change: Callable[[DeviceTree], None]
-    ) -> OpenFirmware:
-        from vof.machines.generic import Generic, GenericOptions
+    def machine(self, site: Site) -> Machine:
+        from vof.machines.generic import Generic
+
+        return Generic(site, _MODEL, self._options())
+
+    def describe(self) -> dict[str, Any]:
+        return _describe_generic(self._options())
+
+    def _options(self) -> GenericOptions:
+        from vof.machines.generic import GenericOptions
 
         cpu, pvr = self.engine.cpu_version()
-        options = GenericOptions(cpu=cpu, pvr=pvr, timebase_frequency=100_000_000)
-        return Generic(site, _MODEL, options).power_on(0, program, change)
+        return GenericOptions(cpu=cpu, pvr=pvr, timebase_frequency=100_000_000)
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError("a 64-bit program, and 40p has a 32-bit CPU: -machine pseries has a 64-bit one")
         return jump
+
+
+def _describe_generic(options: GenericOptions) -> dict[str, Any]:
+    facts = {each.name: getattr(options, each.name) for each in fields(options)}
+    facts["tree"] = options.tree.decode("latin-1")
+    facts["disks"] = [{"name": disk.name, "cdrom": disk.cdrom} for disk in options.disks]
+    return {"kind": "generic", "model": _MODEL, "options": facts}
 
 
 def _switch(text: str, name: str) -> bool:
@@ -410,7 +450,7 @@ def _unicorn(
             memory=memory or config.memory_size,
             bits=bits,
             cpu=config.cpu,
-            trap=config.trap or "hypercall",
+            trap=config.trap_name,
             timebase=timebase,
             nanoseconds=clock.nanoseconds,
         )

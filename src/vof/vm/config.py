@@ -40,6 +40,7 @@ class Config:
         extra: further QEMU arguments.
         dtb: a flattened tree whose nodes and properties are laid over the machine's.
         sets: changes to the tree, `/path:property=value`.
+        record: a file to record the run to; with `,append=on` behind one that is there.
     """
 
     machine: str = ""
@@ -60,6 +61,7 @@ class Config:
     extra: Sequence[str] = ()
     dtb: str = ""
     sets: Sequence[str] = ()
+    record: str = ""
 
     @property
     def profile(self) -> MachineProfile:
@@ -98,6 +100,20 @@ class Config:
                 f"{self.profile.name} can't run on --engine {self.engine}: --engine {engines[0]} has it{get}"
             )
         return self.engine
+
+    @property
+    def trap_name(self) -> str:
+        """The way into the firmware.
+
+        Raises:
+            UsageError: as `engine_name`.
+        """
+        if self.trap:
+            return self.trap
+        engine = self.engine_name
+        if engine == "unicorn":
+            return "hypercall"
+        return "mailbox" if engine == "external" or self.profile.shares_memory else "breakpoint"
 
     @property
     def machine_options(self) -> dict[str, str]:
@@ -180,7 +196,7 @@ class Config:
             cpu=self.cpu,
             smp=self.smp,
             nodes=nodes,
-            trap=self.trap or ("mailbox" if profile.shares_memory else "breakpoint"),
+            trap=self.trap_name,
             shares_memory=profile.shares_memory,
             firmware_size=profile.firmware_size,
             reset_vector=profile.reset_vector,

@@ -27,6 +27,7 @@ from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.ending import Ending, EndReason, ExpectTimeout
 from vof.vm.images import Images
+from vof.vm.observers import Observers
 from vof.vm.wanted import Wanted, to_bytes
 
 if TYPE_CHECKING:
@@ -76,13 +77,12 @@ class VM:
         self.firmware: OpenFirmware | None = None
         self.ending: Ending | None = None
         self.boots = 0
-        self._listeners: list[Listener] = []
-        self._started = time.monotonic()
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
         self._polls = False
         self._deadline = 0.0
         self._clock: HostClock | VirtualClock = VirtualClock() if self.config.clock == "virtual" else HostClock()
+        self._observers = Observers(self.config, self._clock)
         self._guardian: Guardian | None = None
         self._changes = TreeChanges(self.config.dtb, self.config.sets)
         self.images = Images(self.config.kernel, self.config.initrd, self.config.append)
@@ -90,7 +90,7 @@ class VM:
         self._closers = ExitStack()
         self._closers.callback(self.images.close)
         try:
-            self._board = make_board(self.config, self._clock)
+            self._board = make_board(self.config, self._clock, self._observers.wrap)
             self._closers.callback(self._board.close)
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
@@ -118,6 +118,7 @@ class VM:
         self.engine.trap.idle = self._idle
         self.console.idle = self._idle_in_call
         self.engine.start(guardian)
+        self._observers.start(self.engine, self.config.profile.name, self.config.trap_name, self.command)
         self._tell_phase("engine started", self.engine.describe())
         self.console.register(self._selector)
         self.engine.tend(self._selector, self.console.take_output, self._is_due)
@@ -127,6 +128,7 @@ class VM:
     def close(self) -> None:
         """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
         with signals_held():
+            self._observers.end("closed", "nobody waited for its end")
             self._closers.close()
 
     def _close_guardian(self) -> None:
@@ -172,11 +174,12 @@ class VM:
         """
         return self._board.hypervisor
 
-    def listen(self, listener: Listener) -> None:
-        """Have `listener` called with every event from now on."""
-        self._listeners.append(listener)
-        if self.firmware is not None:
-            self.firmware.listeners.append(listener)
+    def listen(self, listener: Listener, *kinds: type) -> None:
+        """Have `listener` called with every event from now on, or with those of these kinds.
+
+        A client call costs more where somebody listens to calls: whoever wants phases only should say so.
+        """
+        self._observers.listen(listener, kinds)
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Run the machine until `done` says so, it ends, or so many seconds have passed; whether `done` said so.
@@ -293,7 +296,7 @@ class VM:
         engine.put_state(snapshot.engine)
         engine.trap.answer = firmware.call
         self.firmware = firmware
-        firmware.listeners = list(self._listeners)
+        self._observers.restored(firmware)
         self._heard[:] = snapshot.heard
         self.boots = snapshot.boots
         self.ending = None
@@ -329,7 +332,7 @@ class VM:
         ports: dict[str, object] = {"vm": self, "console": self.console, "clock": self._clock}
         engine = self._in_process()
         ports |= {"memory": engine.memory, "trap": engine.trap, "cpu": engine.cpu}
-        return ports | self._board.ports
+        return ports | self._observers.ports | self._board.ports
 
     # The run loop
 
@@ -422,8 +425,15 @@ class VM:
             taken_over=self._hand_over,
         )
         program = self.images.program
-        self.firmware = self._board.power_on(site, hello, program, self._changes.apply)
-        self.firmware.listeners += self._listeners
+        hello = self._board.prepare(site, hello)
+        machine = self._board.machine(self._observers.site(site))
+        self.firmware = self._observers.boot(
+            self.boots,
+            hello,
+            program,
+            self._board.describe(),
+            lambda: machine.power_on(hello.tree, program, self._changes.apply),
+        )
         trap.answer = self.firmware.call
         self.boots += 1
         if self.images.kernel is None:
@@ -450,6 +460,7 @@ class VM:
         for key, _ in self._selector.select(seconds):
             key.data()
         self.console.flush()
+        self._observers.tend()
         became = self.engine.look()
         if became is not None:
             self._act(became)
@@ -472,6 +483,7 @@ class VM:
             self._call_hook("exit")
             self.engine.trap.abandoned = True
             self._tell_phase("ended", message)
+            self._observers.end(reason.value, message)
 
     # Events
 
@@ -482,14 +494,10 @@ class VM:
                 del self._heard[:-_HEARD_LIMIT]
             if self._done():  # at once, and not at the next look: a run that is repeated must stop where it did before
                 self.engine.trap.pause = True
-        self._tell(event)
-
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
+        self._observers.tell(event)
 
     def _tell_phase(self, name: str, detail: str = "") -> None:
-        self._tell(Phase(name, time.monotonic() - self._started, detail))
+        self._observers.tell(Phase(name, self._observers.tell_phase(name), detail))
 
 
 def _guest_firmware(config: Config) -> GuestFirmware | None:

@@ -1,0 +1,1 @@
+"""Seeing a boot: recordings, and what is made of them."""

@@ -1,0 +1,177 @@
+"""The lines of a recording: how a boot's events and port calls are written as JSON, and read again.
+
+A recording is JSON, an object a line, compressed by gzip; `is` says what a line tells:
+
+- `header`: who recorded what: versions, machine, engine, trap, options, the host. The first line of each run.
+- `boot`: a firmware was made: what it was given, what it read and asked, and the tree that came of it.
+- `call`: a client call, whole, when it returned. Calls that callbacks made meanwhile stand in its port calls.
+- `phase`, `out`, `in`, `tree`, `injected`, `restored`, `end`: what happened between.
+
+Bytes are strings with a character for each (Latin-1); what is long is told by its length, a digest and its beginning.
+A tool that appends to a file adds a gzip member. What a process that died had not written is missing, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vof.events import (
+    ClientReturn,
+    ConsoleInput,
+    ConsoleOutput,
+    Event,
+    Injected,
+    Phase,
+    TreeReplaced,
+    Written,
+)
+from vof.tree import DeviceTree, Node
+
+__all__ = [
+    "VERSION",
+    "Line",
+    "call_line",
+    "data_of",
+    "event_line",
+    "event_of",
+    "flat_tree",
+    "shortened",
+    "written_value",
+]
+
+VERSION = 1
+Line = dict[str, Any]
+
+_NONE: Mapping[Any, Any] = {}
+
+
+def call_line(event: ClientReturn) -> Line:
+    """A call without what it asked of memory and ports; what has its usual value is left out."""
+    line: Line = {
+        "is": "call",
+        "service": event.service,
+        "us": [event.started // 1000, event.duration // 100 / 10],
+        "block": event.block,
+        "args": event.arguments,
+    }
+    if event.results:
+        line["results"] = event.results
+    if event.status:
+        line["status"] = event.status
+    for name in ("fault", "depth", "outcome", "hook"):
+        value = getattr(event, name)
+        if value:
+            line[name] = value
+    if event.texts:
+        line["texts"] = [*event.texts.items()]
+    return line
+
+
+def event_line(event: Event) -> Line | None:
+    """Any other event; None for one that a recording doesn't hold."""
+    if isinstance(event, ConsoleOutput | ConsoleInput):
+        what = "out" if isinstance(event, ConsoleOutput) else "in"
+        return {"is": what, "at": event.at // 1000, "data": event.data.decode("latin-1")}
+    if isinstance(event, Phase):
+        return {"is": "phase", "name": event.name, "seconds": round(event.seconds, 6), "detail": event.detail}
+    if isinstance(event, TreeReplaced):
+        return {"is": "tree", "nodes": event.nodes}
+    if isinstance(event, Injected):
+        return {"is": "injected", "at": event.at // 1000, "fault": event.fault, "what": event.what}
+    return None
+
+
+def event_of(
+    line: Line, paths: Mapping[int, str] = _NONE, *, phase: str = "", engine: str = "", trap: str = ""
+) -> Event | None:
+    """The event that a line tells; None if it is another kind of line.
+
+    Args:
+        line: the line.
+        paths: the path of each handle that is known.
+        phase, engine, trap: what the line leaves to others to say.
+    """
+    kind = line["is"]
+    if kind == "call":
+        started, took = line["us"]
+        started *= 1000
+        arguments = tuple(line["args"])
+        results = tuple(line.get("results", ()))
+        return ClientReturn(
+            line["service"],
+            arguments,
+            results,
+            line.get("status", 0),
+            line.get("fault", ""),
+            line.get("depth", 0),
+            line["block"],
+            line.get("outcome", ""),
+            line.get("hook", ""),
+            dict(line["texts"]) if "texts" in line else _NONE,
+            paths,
+            tuple([_written(*write) for write in line["wrote"]]) if "wrote" in line else (),
+            started,
+            line["clock"] * 1000 if "clock" in line else started,
+            phase,
+            int(took * 1000),
+            engine,
+            trap,
+        )
+    if kind == "out":
+        return ConsoleOutput(line["data"].encode("latin-1"), line["at"] * 1000)
+    if kind == "in":
+        return ConsoleInput(line["data"].encode("latin-1"), line["at"] * 1000)
+    if kind == "phase":
+        return Phase(line["name"], line["seconds"], line["detail"])
+    if kind == "tree":
+        return TreeReplaced(line["nodes"])
+    if kind == "injected":
+        return Injected(line["fault"], line["what"], line["at"] * 1000)
+    return None
+
+
+def shortened(data: bytes, limit: int) -> Any:
+    """Data as a recording holds it: itself, or what tells it apart where it has more than `limit` bytes."""
+    if len(data) <= limit:
+        return data.decode("latin-1")
+    from vof.trace.watcher import HEAD, digest_of
+
+    return {"bulk": len(data), "digest": digest_of(data), "head": data[:HEAD].decode("latin-1")}
+
+
+def data_of(value: Any) -> bytes:
+    """Data again; of shortened data, the beginning.
+
+    Args:
+        value: what `shortened` made, or a list of cells.
+    """
+    if isinstance(value, str):
+        return value.encode("latin-1")
+    if isinstance(value, dict):
+        head: str = value["head"] if "head" in value else value["z"] + "\0"
+        return head.encode("latin-1")
+    return b"".join([cell.to_bytes(4, "big") for cell in value])
+
+
+def flat_tree(tree: DeviceTree) -> list[Any]:
+    """A tree as nested lists: name, phandle, properties by name, children."""
+    return _flat(tree.root)
+
+
+def _flat(node: Node) -> list[Any]:
+    properties = {name: value.decode("latin-1") for name, value in node.properties.items()}
+    return [node.name, node.phandle, properties, [_flat(child) for child in node.children]]
+
+
+def _written(address: int, value: Any) -> Written:
+    if isinstance(value, dict):
+        return Written(address, value["bulk"], data_of(value), value["digest"])
+    data = data_of(value)
+    return Written(address, len(data), data)
+
+
+def written_value(write: Written) -> Sequence[Any]:
+    """What a line holds of a write."""
+    head = write.head.decode("latin-1")
+    return write.address, {"bulk": write.size, "digest": write.digest, "head": head} if write.digest else head

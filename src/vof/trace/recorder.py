@@ -1,0 +1,260 @@
+"""`Recorder`: writes a run to a file, such that it can be read, compared and replayed.
+
+It stands between the firmware and its ports: each question with its answer goes into the recording, and so does what
+the firmware reads of guest memory. Nothing else can make a firmware answer differently.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vof.errors import PortError, UsageError
+from vof.events import ClientReturn, Event
+from vof.memory import MemoryAccess
+from vof.outcomes import Departed, Suspended, describe
+from vof.trace.lines import Line, call_line, event_line, shortened, written_value
+from vof.trace.recording import is_recording
+
+__all__ = ["METHODS", "Recorder"]
+
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "block": ("read", "write"),
+    "bus": ("run",),
+    "clock": ("milliseconds", "sleep", "wall"),
+    "console": ("write", "read", "wait"),
+    "cpu": ("call",),
+    "files": ("read", "size", "list"),
+    "hypervisor": ("hypercall",),
+    "network": ("send", "receive"),
+    "partitions": ("find",),
+    "store": ("read", "write"),
+}
+"""The methods of each port but `Memory`."""
+_CONSTANTS = ("block_size", "size", "mac")
+_WHOLE = 64
+"""Bytes that go to or come from a port which are written out: a disk's contents are not a recording's business."""
+_WHOLE_READ = 1 << 20
+"""Bytes of guest memory read at once which are written out: the firmware's answer rests on them."""
+_EVERY = 0.25
+"""Seconds between two moments at which all is on the disk."""
+_LEVEL = 6
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Recorder:
+    """Writes a recording.
+
+    Args:
+        path: the file. One that is there is replaced if it is a recording, and else left alone.
+        append: add a run to the recording that is there, if there is one.
+
+    Raises:
+        UsageError: the file can't be written, or is something else.
+    """
+
+    def __init__(self, path: str | Path, *, append: bool = False) -> None:
+        self.path = Path(path)
+        self.size = 0
+        self.aside: tuple[Callable[[], None], Callable[[], None]] = (_nothing, _nothing)
+        self._file = _open(self.path, append)
+        self._stream = gzip.GzipFile("", "ab", _LEVEL, self._file, 0)
+        self._asked: list[Any] | None = None
+        self._calls: list[Line] | None = None
+        self._constants: dict[str, dict[str, Any]] = {}
+        self._names: dict[int, str] = {}
+        self._virtual = False
+        self._flushed = time.monotonic()
+
+    def write_header(self, header: Line, *, virtual_clock: bool) -> None:
+        """Begin a run.
+
+        Args:
+            header: what to say of it; see `vof.trace.lines`.
+            virtual_clock: whether the machine's clock is none of the host's.
+        """
+        self._virtual = virtual_clock
+        self._write({"is": "header", **header})
+        self.flush()
+
+    def port(self, name: str, kind: str, port: Any) -> Any:
+        """A port whose every call is recorded.
+
+        Args:
+            name: what to call it: its kind, or with a number, `block0`.
+            kind: a key of `METHODS`.
+            port: the port.
+        """
+        constants = {each: getattr(port, each) for each in _CONSTANTS if kind != "partitions" and hasattr(port, each)}
+        if constants:
+            self._constants[name] = constants
+        return _RecordedPort(self, name, kind, port)
+
+    # A firmware's start
+
+    def begin_boot(self) -> None:
+        """A machine is about to make its firmware."""
+        self._asked = []
+        self._names.clear()
+
+    def end_boot(self, facts: Line, log: Sequence[MemoryAccess]) -> None:
+        """It has.
+
+        Args:
+            facts: what it was given, and its tree.
+            log: the accesses to memory.
+        """
+        line = {"is": "boot", **facts, "constants": self._constants}
+        self._add_log(line, log)
+        line["wrote"] = [[address, _value(data)] for wrote, address, data in log if wrote]
+        self._write(line)
+        self.flush()
+
+    # Calls
+
+    def begin(self) -> None:
+        """A client call begins."""
+        self._asked = []
+
+    def keep(self, event: ClientReturn, log: list[MemoryAccess]) -> None:
+        """A client call ended, with these accesses to memory."""
+        line = call_line(event)
+        if self._virtual:
+            line["clock"] = event.clock // 1000
+        names = {handle: path for handle, path in event.paths.items() if self._names.get(handle) != path}
+        if names:
+            self._names |= names
+            line["names"] = [*names.items()]
+        if event.writes:
+            line["wrote"] = [written_value(write) for write in event.writes]
+        self._add_log(line, log)
+        if self._calls is not None:
+            self._calls.append(line)
+        else:
+            self._write(line)
+            if time.monotonic() - self._flushed > _EVERY:
+                self.flush()
+
+    def hear(self, event: Event) -> None:
+        """Take any other event."""
+        line = event_line(event)
+        if line is not None:
+            self._write(line)
+            if line["is"] == "phase":
+                self.flush()
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Write a line of another kind."""
+        self._write({"is": kind, **facts})
+
+    def flush(self) -> None:
+        """Have all on the disk that is known by now."""
+        self._stream.flush()
+        self._flushed = time.monotonic()
+
+    def tend(self) -> None:
+        """Have it there now and then; to be called while the guest is left to itself."""
+        if time.monotonic() - self._flushed > _EVERY:
+            self.flush()
+
+    def close(self) -> None:
+        """End the recording."""
+        if not self._file.closed:
+            self._stream.close()
+            self._file.close()
+
+    def ask(self, name: str, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Have a port do something, and write down what it answers."""
+        asked = self._asked
+        if asked is None:  # the guest's hypervisor, not the firmware
+            return function(*arguments)
+        entry: list[Any] = [name, method, [_value(argument) for argument in arguments], None]
+        asked.append(entry)
+        try:
+            answer = function(*arguments) if name != "cpu" else self._ask_guest(entry, function, arguments)
+        except PortError as error:
+            entry[3] = {"error": str(error)}
+            raise
+        except Departed as departed:
+            entry[3] = {"departed": describe(departed.outcome)}
+            raise
+        except Suspended:
+            self._asked = None
+            raise
+        entry[3] = _value(answer)
+        return answer
+
+    def _ask_guest(self, entry: list[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Run a guest function: the client calls that it makes stand beside its answer."""
+        asked, calls, aside = self._asked, self._calls, self.aside
+        nested: list[Line] = []
+        entry.append(nested)
+        self._asked, self._calls = None, nested
+        aside[0]()
+        try:
+            return function(*arguments)
+        finally:
+            aside[1]()
+            self._asked, self._calls = asked, calls
+
+    def _add_log(self, line: Line, log: Sequence[MemoryAccess]) -> None:
+        line["reads"] = [[address, _read_value(data)] for wrote, address, data in log if not wrote]
+        if self._asked:
+            line["ports"] = self._asked
+        self._asked = None
+
+    def _write(self, line: Line) -> None:
+        data = _encode(line).encode("utf-8", "surrogatepass") + b"\n"
+        self.size += len(data)
+        self._stream.write(data)
+
+
+class _RecordedPort:
+    """Any port but `Memory`, for a firmware that is recorded."""
+
+    def __init__(self, recorder: Recorder, name: str, kind: str, port: Any) -> None:
+        self._port = port
+        for method in METHODS[kind]:
+            setattr(self, method, partial(recorder.ask, name, method, getattr(port, method)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_port"], name)
+
+
+def _value(value: Any) -> Any:
+    """What a port was asked or answered, for JSON."""
+    if isinstance(value, bytes | bytearray):
+        return shortened(bytes(value), _WHOLE)
+    if isinstance(value, tuple | list):
+        return [_value(each) for each in value]
+    if isinstance(value, str):
+        return {"text": value}
+    if value is None or isinstance(value, int):
+        return value
+    return [int(value.op), value.address, value.width, value.value]  # an Access
+
+
+def _read_value(data: bytes | str | tuple[int, ...]) -> Any:
+    if isinstance(data, str):
+        return {"z": data}
+    return data if isinstance(data, tuple) else shortened(data, _WHOLE_READ)
+
+
+def _open(path: Path, append: bool) -> BinaryIO:
+    try:
+        there = path.is_file() and path.stat().st_size > 0
+        if there and not is_recording(path):
+            raise UsageError(f"--record {path}: the file is there and is no recording; it stays as it is")
+        return path.open("ab" if append else "wb", buffering=0)
+    except OSError as error:
+        raise UsageError(f"--record {path}: {error.strerror}") from None
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,234 @@
+"""`Watcher`: makes whole events of what the firmware tells, for those who listen to a VM.
+
+The firmware says which service was called with which cells. What is added here costs time, and only who listens pays
+it: the strings and the handles' paths, what was written to memory, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from struct import Struct
+from typing import TYPE_CHECKING, Protocol
+
+from vof.errors import GuestFault
+from vof.events import ClientCall, ClientReturn, Event, Written
+from vof.firmware.table import SERVICES, Argument, Kind
+from vof.memory import MemoryAccess, MemoryTap
+
+if TYPE_CHECKING:
+    from vof.firmware import OpenFirmware
+
+__all__ = ["CallKeeper", "Watcher", "digest_of", "written"]
+
+HEAD = 256
+"""Bytes of a piece of memory that an event carries."""
+TEXT_LIMIT = 2048
+"""Bytes of a string that an argument points to, its NUL among them."""
+_HANDLES = (Kind.PACKAGE, Kind.INSTANCE)
+
+
+class CallKeeper(Protocol):
+    """Somebody who wants to know all that a call did: a recorder."""
+
+    def begin(self) -> None:
+        """A client call begins."""
+        ...
+
+    def keep(self, event: ClientReturn, log: list[MemoryAccess]) -> None:
+        """A client call ended, with these accesses to memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A call that is being answered."""
+
+    texts: dict[int, str]
+    paths: dict[int, str]
+    started: int
+    clock: int
+
+
+class Watcher:
+    """Listens to a firmware, and tells more.
+
+    Args:
+        tap: the tap on guest memory that the firmware's machine was given.
+        tell: gets the events.
+        engine, trap: what the guest runs on, and by what way it calls.
+        now: nanoseconds since the VM was started.
+        clock: nanoseconds on the machine's clock, looked at and not moved on.
+
+    Attributes:
+        phase: what the boot is at.
+        keeper: gets every call with its log, if not None.
+    """
+
+    def __init__(
+        self,
+        tap: MemoryTap,
+        tell: Callable[[Event], None],
+        *,
+        engine: str,
+        trap: str,
+        now: Callable[[], int],
+        clock: Callable[[], int],
+    ) -> None:
+        self.phase = ""
+        self.keeper: CallKeeper | None = None
+        self._tap = tap
+        self._tell = tell
+        self._engine = engine
+        self._trap = trap
+        self._now = now
+        self._clock = clock
+        self._firmware: OpenFirmware | None = None
+        self._begun: list[_Begun] = []
+        self._saved: list[list[MemoryAccess]] = []
+
+    def attach(self, firmware: OpenFirmware) -> None:
+        """Listen to this firmware from here on."""
+        self._firmware = firmware
+        self._tap.open()
+        self._tap.log = []
+        self._begun.clear()
+        firmware.listeners[:] = [self.hear]
+
+    def detach(self) -> None:
+        """Listen no more."""
+        self._tap.close()
+        if self._firmware is not None:
+            self._firmware.listeners.clear()
+
+    def hear(self, event: Event) -> None:
+        """What the firmware tells."""
+        if type(event) is ClientCall:
+            self._begin(event)
+        elif type(event) is ClientReturn:
+            self._end(event)
+        else:
+            self._tell(event)
+
+    def step_aside(self) -> None:
+        """The guest runs inside of a call: what its own calls do is logged apart."""
+        self._saved.append(self._tap.log)
+        self._tap.log = []
+
+    def step_back(self) -> None:
+        """The guest has run."""
+        self._tap.log = self._saved.pop()
+
+    def _begin(self, event: ClientCall) -> None:
+        firmware = self._firmware
+        assert firmware is not None
+        row = SERVICES.get(event.service)
+        texts: dict[int, str] = {}
+        paths: dict[int, str] = {}
+        if row is not None:
+            log = self._tap.log
+            mark = len(log)
+            # A call with too few cells is told of, too.
+            for place, (argument, value) in enumerate(zip(row.arguments, event.arguments, strict=False)):
+                if argument.kind is Kind.STRING:
+                    try:
+                        texts[place] = firmware.memory.read_string(value, TEXT_LIMIT)
+                    except GuestFault:
+                        continue
+                elif argument.kind in _HANDLES:
+                    self._find_path(argument, value, paths)
+            del log[mark:]
+        now = self._now()
+        begun = _Begun(texts, paths, now, self._clock())
+        del self._begun[event.depth :]  # calls that were left without a return
+        self._begun.append(begun)
+        if self.keeper is not None:
+            self.keeper.begin()
+        self._tell(
+            ClientCall(
+                event.service, event.arguments, event.depth, event.block, texts, paths, now, begun.clock, self.phase
+            )
+        )
+
+    def _end(self, event: ClientReturn) -> None:
+        begun = self._begun.pop()
+        row = SERVICES.get(event.service)
+        paths = begun.paths
+        if row is not None:
+            for argument, value in zip(row.results, event.results, strict=False):
+                if argument.kind in _HANDLES and value:
+                    self._find_path(argument, value, paths)
+        log = self._tap.log
+        self._tap.log = []
+        whole = ClientReturn(
+            event.service,
+            event.arguments,
+            event.results,
+            event.status,
+            event.fault,
+            event.depth,
+            event.block,
+            event.outcome,
+            event.hook,
+            begun.texts,
+            paths,
+            _writes(log),
+            begun.started,
+            begun.clock,
+            self.phase,
+            self._now() - begun.started,
+            self._engine,
+            self._trap,
+        )
+        if self.keeper is not None:
+            self.keeper.keep(whole, log)
+        self._tell(whole)
+
+    def _find_path(self, argument: Argument, handle: int, paths: dict[int, str]) -> None:
+        firmware = self._firmware
+        assert firmware is not None
+        if argument.kind is Kind.PACKAGE:
+            node = firmware.tree.by_phandle.get(handle)
+            if node is not None:
+                paths[handle] = node.path
+        else:
+            instance = firmware.instances.get(handle)
+            if instance is not None:
+                paths[handle] = instance.path
+
+
+def written(address: int, data: bytes) -> Written:
+    """What was written, as an event carries it."""
+    size = len(data)
+    return Written(address, size, data) if size <= HEAD else Written(address, size, data[:HEAD], digest_of(data))
+
+
+def digest_of(data: bytes) -> str:
+    """A digest that tells apart what a boot may hold; not for secrets."""
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+def _writes(log: list[MemoryAccess]) -> tuple[Written, ...]:
+    """All that was written but the result cells, which the event has."""
+    if not any(access[0] for access in log):
+        return ()
+    results = None
+    first, block, head = log[0]
+    if not first and isinstance(head, tuple) and len(head) >= 3:
+        results = block + 12 + 4 * head[1]
+    return tuple(
+        [
+            written(address, _to_bytes(data))
+            for write, address, data in log
+            if write and (address != results or not isinstance(data, tuple))
+        ]
+    )
+
+
+def _to_bytes(data: bytes | str | tuple[int, ...]) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str):
+        return data.encode("latin-1") + b"\0"
+    return Struct(f">{len(data)}I").pack(*data)
