@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from vof.errors import GuestFault, MemoryFault, PortError
 from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
-from vof.firmware.table import SERVICES
+from vof.firmware.table import SERVICES, Service
 from vof.memory import Claims
 from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome, Return, describe
 from vof.packages import Instance, Throw
@@ -79,6 +79,8 @@ class OpenFirmware:
         quiesced: whether it has taken the machine over.
         depth: client calls being answered now, one inside the other.
         listeners: who gets the events.
+        rows: the services by name: the table, or what a user's hooks have made of it.
+        hooked: `instead` or `after`, set by a hook that answered the call under way; see `vof.events.ClientReturn`.
     """
 
     def __init__(
@@ -104,6 +106,8 @@ class OpenFirmware:
         self.quiesced = False
         self.depth = 0
         self.listeners: list[Listener] = []
+        self.rows: Mapping[str, Service] = SERVICES
+        self.hooked = ""
         self.instances: dict[int, Instance] = {}
         self._next_ihandle = FIRST_IHANDLE
         self._property_budget = PROPERTIES_LIMIT
@@ -126,7 +130,7 @@ class OpenFirmware:
                 arguments = self._long_block(address, argument_count, result_count)
             else:
                 arguments = cells[3 : 3 + argument_count]
-            row = SERVICES[memory.read_string(cells[0], NAME_LIMIT)]
+            row = self.rows[memory.read_string(cells[0], NAME_LIMIT)]
             wanted = row.argument_count
             if argument_count != wanted and (argument_count < wanted or not row.variadic):
                 raise MemoryFault("{} argument cells where {} takes {}", argument_count, row.name, wanted)
@@ -370,7 +374,8 @@ class OpenFirmware:
         status = -1 if outcome is MALFORMED else 0
         went = "" if type(outcome) is Return else describe(outcome)
         fault = "" if why is None else str(why)
-        self.tell(ClientReturn(name, arguments, cells, status, fault, self.depth, block, went))
+        hook, self.hooked = self.hooked, ""
+        self.tell(ClientReturn(name, arguments, cells, status, fault, self.depth, block, went, hook))
 
     def tell(self, event: Event) -> None:
         """Have the listeners know."""

@@ -94,6 +94,7 @@ class Watcher:
         self._tap.open()
         self._tap.log = []
         self._begun.clear()
+        firmware.hooked = ""
         firmware.listeners[:] = [self.hear]
 
     def detach(self) -> None:

@@ -40,6 +40,7 @@ class Config:
         extra: further QEMU arguments.
         dtb: a flattened tree whose nodes and properties are laid over the machine's.
         sets: changes to the tree, `/path:property=value`.
+        inject: faults that strike, as `vof.vm.faults` spells them: `claim:when=3`.
         record: a file to record the run to; with `,append=on` behind one that is there.
     """
 
@@ -61,6 +62,7 @@ class Config:
     extra: Sequence[str] = ()
     dtb: str = ""
     sets: Sequence[str] = ()
+    inject: Sequence[str] = ()
     record: str = ""
 
     @property

@@ -11,6 +11,7 @@ import selectors
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
     from vof.firmware import OpenFirmware
     from vof.firmware.hypervisor import VirtualHypervisor
     from vof.tree import DeviceTree
+    from vof.vm.faults import Fault, Faults
     from vof.vm.guest_firmware import GuestFirmware
+    from vof.vm.hooks import Call, Hook, Hooks
     from vof.vm.snapshots import Snapshot
     from vof.vm.workers import Result
 
 __all__ = ["VM"]
 
 Item = TypeVar("Item")
+HookFunction = TypeVar("HookFunction", bound="Hook")
 
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
@@ -65,6 +69,7 @@ class VM:
         console: the machine's console.
         firmware: the firmware of the present boot; None before the stub's hello.
         ending: how the machine ended; None while it runs.
+        stopped: the client call at which a hook stopped the run loop; None where nothing did.
         boots: how often the firmware was started.
 
     Raises:
@@ -76,6 +81,7 @@ class VM:
         self.config = config or Config(**options)
         self.firmware: OpenFirmware | None = None
         self.ending: Ending | None = None
+        self.stopped: Call | None = None
         self.boots = 0
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
@@ -90,7 +96,7 @@ class VM:
         self._closers = ExitStack()
         self._closers.callback(self.images.close)
         try:
-            self._board = make_board(self.config, self._clock, self._observers.wrap)
+            self._board = make_board(self.config, self._clock, self._wrap)
             self._closers.callback(self._board.close)
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
@@ -100,6 +106,8 @@ class VM:
             self._closers.callback(self._selector.close)
             patient = self.config.clock != "virtual"
             self.console = HostConsole(user or NoEnd(), self.engine.console, self._hear, patient=patient)
+            for fault in self.config.inject:
+                self.inject(fault)
         except BaseException:
             self.close()
             raise
@@ -181,6 +189,43 @@ class VM:
         """
         self._observers.listen(listener, kinds)
 
+    def on(self, service: str, when: str = "before") -> Callable[[HookFunction], HookFunction]:
+        """Have the function below called at each client call of a service: see `vof.vm.hooks`.
+
+        Args:
+            service: the service's name.
+            when: `before` it (what the function returns, unless None, is the answer, and the service is not run),
+                `after` it (what it returns, unless None, replaces the answer), or `instead` of it.
+
+        Raises:
+            UsageError: there is no such service, or no such moment.
+        """
+
+        def add(function: HookFunction) -> HookFunction:
+            self._hooks.add(service, when, function)
+            self._use_hooks()
+            return function
+
+        return add
+
+    def off(self, function: Hook) -> None:
+        """Have a function that was given to `on` called no more."""
+        self._hooks.remove(function)
+
+    def inject(self, fault: str | Fault) -> None:
+        """Have a fault strike, its occurrences counted from now: `claim:when=3`, `disk:when=2+`, `memory`.
+
+        Raises:
+            UsageError: there is no such fault, or the firmware has no disk.
+        """
+        self._faults.add(fault)
+        self._use_hooks()
+
+    def stop(self, call: Call) -> None:
+        """Have the run loop stop once a client call is answered; a hook's `Call.stop`."""
+        self.stopped = call
+        self.engine.trap.pause = True
+
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Run the machine until `done` says so, it ends, or so many seconds have passed; whether `done` said so.
 
@@ -192,6 +237,7 @@ class VM:
     def _run_until(self, done: Callable[[], bool], timeout: float | None, *, polls: bool) -> bool:
         self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         self._done, self._polls = done, polls
+        self.stopped = None
         try:
             self._loop()
         finally:
@@ -296,6 +342,7 @@ class VM:
         engine.put_state(snapshot.engine)
         engine.trap.answer = firmware.call
         self.firmware = firmware
+        self._use_hooks()
         self._observers.restored(firmware)
         self._heard[:] = snapshot.heard
         self.boots = snapshot.boots
@@ -331,8 +378,29 @@ class VM:
         """What a frozen firmware has names for."""
         ports: dict[str, object] = {"vm": self, "console": self.console, "clock": self._clock}
         engine = self._in_process()
-        ports |= {"memory": engine.memory, "trap": engine.trap, "cpu": engine.cpu}
+        ports |= {"memory": engine.memory, "trap": engine.trap, "cpu": engine.cpu, "rows": self._hooks.rows}
         return ports | self._observers.ports | self._board.ports
+
+    def _wrap(self, name: str, kind: str, port: Any) -> Any:
+        """The port that the firmware gets for a back end."""
+        return self._observers.wrap(name, kind, self._faults.block(port) if kind == "block" else port)
+
+    @cached_property
+    def _hooks(self) -> Hooks:
+        from vof.vm.hooks import Hooks
+
+        return Hooks(self)
+
+    @cached_property
+    def _faults(self) -> Faults:
+        from vof.vm.faults import Faults
+
+        return Faults(self._hooks, self._observers.tell)
+
+    def _use_hooks(self) -> None:
+        # Made at the first use: it takes the table of services, and an engine starts while that is imported.
+        if self.firmware is not None:
+            self.firmware.rows = self._hooks.rows
 
     # The run loop
 
@@ -359,7 +427,7 @@ class VM:
         return time.monotonic() >= self._deadline or (self._polls and self._done())
 
     def _is_over(self) -> bool:
-        return self.ending is not None or time.monotonic() >= self._deadline
+        return self.ending is not None or self.stopped is not None or time.monotonic() >= self._deadline
 
     def _act(self, outcome: Outcome) -> None:
         """Do what a client call ended in, other than a plain return."""
@@ -434,6 +502,7 @@ class VM:
             self._board.describe(),
             lambda: machine.power_on(hello.tree, program, self._changes.apply),
         )
+        self._use_hooks()
         trap.answer = self.firmware.call
         self.boots += 1
         if self.images.kernel is None:

@@ -1,0 +1,191 @@
+"""Hooks: a user's functions at client services, before, after or instead of them.
+
+@vm.on("claim")
+def refuse(call):
+    if call["size"] > 64 << 20:
+        call.fail("too much at once")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from vof.errors import GuestFault, PortError, UsageError
+from vof.firmware.table import SERVICES, Kind, Service
+from vof.packages import Throw
+
+if TYPE_CHECKING:
+    from vof.firmware import OpenFirmware
+    from vof.vm.vm import VM
+
+__all__ = ["WHEN", "Call", "Hook", "Hooks", "find_service"]
+
+WHEN = ("before", "after", "instead")
+_TEXT_LIMIT = 2048
+
+
+class Call:
+    """A client call, as a hook sees it.
+
+    `call["size"]` is the argument cell of that name, unsigned; the names are those of the reference page of services.
+
+    Attributes:
+        vm: the machine.
+        firmware: its firmware.
+        service: the service's name.
+        arguments: all argument cells, unsigned.
+        results: for a hook that comes after, the result cells; those of a failed call are its failure value.
+        fault: for a hook that comes after, why the call failed; "" if it did not.
+    """
+
+    def __init__(self, vm: VM, firmware: OpenFirmware, row: Service, cells: tuple[int, ...]) -> None:
+        self.vm = vm
+        self.firmware = firmware
+        self.service = row.name
+        self.arguments = cells
+        self.results: tuple[int, ...] = ()
+        self.fault = ""
+        self._row = row
+
+    def __getitem__(self, name: str) -> int:
+        return self.arguments[self._place(name)]
+
+    def __repr__(self) -> str:
+        return f"<Call {self.service} {' '.join(f'{cell:#x}' for cell in self.arguments)}>"
+
+    def text(self, name: str) -> str:
+        """The string that an argument points to.
+
+        Raises:
+            GuestFault: it points to none; left alone, it fails the call as it would have failed anyway.
+        """
+        return self.firmware.memory.read_string(self[name], _TEXT_LIMIT)
+
+    def path(self, name: str) -> str:
+        """The path of the package or instance whose handle an argument is.
+
+        Raises:
+            GuestFault: there is none.
+        """
+        handle = self[name]
+        if self._row.arguments[self._place(name)].kind is Kind.INSTANCE:
+            return self.firmware.instance(handle).path
+        node = self.firmware.tree.by_phandle.get(handle)
+        if node is None:
+            raise GuestFault("no package {:#x}", handle)
+        return node.path
+
+    def fail(self, why: str) -> NoReturn:
+        """Have the call fail: its first result is the service's failure value.
+
+        Args:
+            why: what a trace says.
+        """
+        raise GuestFault("{}", why)
+
+    def stop(self) -> None:
+        """Have the run loop stop once this call is answered: `VM.wait` and the like return, `VM.stopped` is this."""
+        self.vm.stop(self)
+
+    def _place(self, name: str) -> int:
+        names = [argument.name for argument in self._row.arguments]
+        if name not in names:
+            raise UsageError(f'{self.service} has no argument "{name}"; it has {", ".join(names) or "none"}')
+        return names.index(name)
+
+
+Hook = Callable[[Call], Any]
+"""Gets the call. What it returns, unless None, is the call's answer: its first result, or a tuple of them."""
+_Function = TypeVar("_Function", bound=Hook)
+
+
+class Hooks:
+    """The hooks of one VM.
+
+    Attributes:
+        rows: the table of services with the hooks in it.
+    """
+
+    def __init__(self, vm: VM) -> None:
+        self.rows: Mapping[str, Service] = SERVICES
+        self._vm = vm
+        self._hooked: dict[str, _Hooked] = {}
+
+    def add(self, service: str, when: str, hook: Hook) -> None:
+        """Have a hook called at a service.
+
+        Raises:
+            UsageError: there is no such service, or no such moment.
+        """
+        row = find_service(service)
+        if when not in WHEN:
+            raise UsageError(f'a hook comes {", ".join(WHEN[:-1])} or {WHEN[-1]} of a service, not "{when}"')
+        if service not in self._hooked:
+            hooked = self._hooked[service] = _Hooked(self._vm, row)
+            self.rows = {**self.rows, service: replace(row, function=hooked)}
+        getattr(self._hooked[service], when).append(hook)
+
+    def remove(self, hook: Hook) -> None:
+        """Have a hook called no more, at whatever service it is."""
+        for hooked in self._hooked.values():
+            for hooks in (hooked.before, hooked.after, hooked.instead):
+                if hook in hooks:
+                    hooks.remove(hook)
+
+
+@dataclass(slots=True)
+class _Hooked:
+    """The function of a service that has hooks."""
+
+    vm: VM
+    row: Service
+    before: list[Hook] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
+    instead: list[Hook] = field(default_factory=list)
+
+    def __call__(self, firmware: OpenFirmware, *cells: Any) -> Any:
+        plain = (*cells[:-2], *cells[-2]) if self.row.variadic else cells
+        call = Call(self.vm, firmware, self.row, plain)
+        firmware.hooked = "instead"
+        for hook in (*self.before, *self.instead):
+            answer = hook(call)
+            if answer is not None or hook in self.instead:
+                return answer
+        firmware.hooked = ""
+        if not self.after:
+            return self.row.function(firmware, *cells)
+        fault: GuestFault | PortError | Throw | None = None
+        try:
+            answer = self.row.function(firmware, *cells)
+        except (GuestFault, PortError, Throw) as failed:
+            fault, call.fault = failed, str(failed)
+            answer = failed.code if isinstance(failed, Throw) else self.row.failure
+        if isinstance(answer, int | tuple):
+            results = (answer,) if isinstance(answer, int) else answer
+            call.results = tuple([cell & 0xFFFFFFFF for cell in results])
+        firmware.hooked = "after"
+        for hook in self.after:
+            changed = hook(call)
+            if changed is not None:
+                return changed
+        firmware.hooked = ""
+        if fault is not None:
+            raise fault
+        return answer
+
+
+def find_service(name: str) -> Service:
+    """The row of a service.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    row = SERVICES.get(name)
+    if row is None:
+        near = get_close_matches(name, SERVICES, 1)
+        hint = f'did you mean "{near[0]}"?' if near else "docs/services.md lists those there are"
+        raise UsageError(f'no service "{name}": {hint}')
+    return row
