@@ -4,7 +4,7 @@ Whoever wants them passes a listener, a function of one event. With nobody liste
 
 Times: `started` and `at` are nanoseconds of the host since the VM was started, `clock` nanoseconds of the machine's own
 clock, which stands still or jumps where that clock is virtual. Where nobody measures (a firmware without a VM) they
-are 0. What the host's clock says takes no part in comparing two events: it differs from run to run.
+are 0. Times take no part in comparing two events.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ClientCall:
     texts: Mapping[int, str] = field(default_factory=dict)
     paths: Mapping[int, str] = field(default_factory=dict)
     started: int = field(default=0, compare=False)
-    clock: int = 0
+    clock: int = field(default=0, compare=False)
     phase: str = ""
 
 
@@ -105,7 +105,7 @@ class ClientReturn:
     paths: Mapping[int, str] = field(default_factory=dict)
     writes: tuple[Written, ...] = ()
     started: int = field(default=0, compare=False)
-    clock: int = 0
+    clock: int = field(default=0, compare=False)
     phase: str = ""
     duration: int = field(default=0, compare=False)
     engine: str = ""

@@ -36,6 +36,7 @@ __all__ = [
     "event_line",
     "event_of",
     "flat_tree",
+    "port_value",
     "shortened",
     "written_value",
 ]
@@ -43,6 +44,8 @@ __all__ = [
 VERSION = 1
 Line = dict[str, Any]
 
+_WHOLE = 64
+"""Bytes that go to or come from a port which are written out: a disk's contents are not a recording's business."""
 _NONE: Mapping[Any, Any] = {}
 
 
@@ -138,6 +141,25 @@ def shortened(data: bytes, limit: int) -> Any:
     from vof.trace.watcher import HEAD, digest_of
 
     return {"bulk": len(data), "digest": digest_of(data), "head": data[:HEAD].decode("latin-1")}
+
+
+def port_value(value: Any) -> Any:
+    """What a port was asked or answered, as a recording holds it. Of what is long, only what tells it apart.
+
+    Args:
+        value: a cell, bytes, text, an `Access`, nothing, or a tuple or list of these; data that has a `digest` already
+            is known by that.
+    """
+    if isinstance(value, bytes | bytearray):
+        digest = getattr(value, "digest", None)
+        return shortened(bytes(value), _WHOLE) if digest is None else {"bulk": len(value), "digest": digest}
+    if isinstance(value, tuple | list):
+        return [port_value(each) for each in value]
+    if isinstance(value, str):
+        return {"text": value}
+    if value is None or isinstance(value, int):
+        return value
+    return [int(value.op), value.address, value.width, value.value]
 
 
 def data_of(value: Any) -> bytes:

@@ -18,7 +18,7 @@ from vof.errors import PortError, UsageError
 from vof.events import ClientReturn, Event
 from vof.memory import MemoryAccess
 from vof.outcomes import Departed, Suspended, describe
-from vof.trace.lines import Line, call_line, event_line, shortened, written_value
+from vof.trace.lines import Line, call_line, event_line, port_value, shortened, written_value
 from vof.trace.recording import is_recording
 
 __all__ = ["METHODS", "Recorder"]
@@ -37,8 +37,6 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 """The methods of each port but `Memory`."""
 _CONSTANTS = ("block_size", "size", "mac")
-_WHOLE = 64
-"""Bytes that go to or come from a port which are written out: a disk's contents are not a recording's business."""
 _WHOLE_READ = 1 << 20
 """Bytes of guest memory read at once which are written out: the firmware's answer rests on them."""
 _EVERY = 0.25
@@ -112,7 +110,7 @@ class Recorder:
         """
         line = {"is": "boot", **facts, "constants": self._constants}
         self._add_log(line, log)
-        line["wrote"] = [[address, _value(data)] for wrote, address, data in log if wrote]
+        line["wrote"] = [[address, port_value(data)] for wrote, address, data in log if wrote]
         self._write(line)
         self.flush()
 
@@ -174,7 +172,7 @@ class Recorder:
         asked = self._asked
         if asked is None:  # the guest's hypervisor, not the firmware
             return function(*arguments)
-        entry: list[Any] = [name, method, [_value(argument) for argument in arguments], None]
+        entry: list[Any] = [name, method, port_value(arguments), None]
         asked.append(entry)
         try:
             answer = function(*arguments) if name != "cpu" else self._ask_guest(entry, function, arguments)
@@ -187,7 +185,7 @@ class Recorder:
         except Suspended:
             self._asked = None
             raise
-        entry[3] = _value(answer)
+        entry[3] = port_value(answer)
         return answer
 
     def _ask_guest(self, entry: list[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -225,19 +223,6 @@ class _RecordedPort:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_port"], name)
-
-
-def _value(value: Any) -> Any:
-    """What a port was asked or answered, for JSON."""
-    if isinstance(value, bytes | bytearray):
-        return shortened(bytes(value), _WHOLE)
-    if isinstance(value, tuple | list):
-        return [_value(each) for each in value]
-    if isinstance(value, str):
-        return {"text": value}
-    if value is None or isinstance(value, int):
-        return value
-    return [int(value.op), value.address, value.width, value.value]  # an Access
 
 
 def _read_value(data: bytes | str | tuple[int, ...]) -> Any:

@@ -43,6 +43,10 @@ class TreeChanges:
                 raise UsageError(f"{dtb} is no usable flattened tree: {error}") from None
         self._sets = [_parse(text) for text in sets]
 
+    def lay_over(self, tree: DeviceTree) -> None:
+        """Have a tree laid over the machine's, as a file of one would be."""
+        self._over = tree
+
     def apply(self, tree: DeviceTree) -> None:
         """Make the changes. A node that was there the first time and is gone from a later tree is passed over.
 

@@ -15,7 +15,7 @@ from vof.firmware import OpenFirmware
 from vof.outcomes import Jump
 from vof.tree import encode_int64
 
-__all__ = ["GuestFirmware"]
+__all__ = ["GuestFirmware", "announce"]
 
 _FOLDERS = ("/usr/share/qemu", "/usr/local/share/qemu")
 _MOST = 0x8000
@@ -55,10 +55,15 @@ class GuestFirmware:
             entry: the client program's first instruction.
             size: the client program's bytes in memory.
         """
-        firmware.claims.claim(0, _TAKES, 0)
+        announce(firmware, entry, size)
         firmware.memory.write(0, self.code)
-        firmware.tree.set("/chosen", "qemu,boot-kernel", encode_int64(entry) + encode_int64(size))
 
     def start(self, plain: Jump) -> Jump:
         """How to start it, where the client program alone would be started so."""
         return Jump(_ENTRY, r3=plain.r3, r4=plain.r4, stack=_STACK)
+
+
+def announce(firmware: OpenFirmware, entry: int, size: int) -> None:
+    """Have a firmware tell of the client program as QEMU's `vof.bin` expects it, and keep that one's memory."""
+    firmware.claims.claim(0, _TAKES, 0)
+    firmware.tree.set("/chosen", "qemu,boot-kernel", encode_int64(entry) + encode_int64(size))

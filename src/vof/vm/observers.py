@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vof.errors import UsageError
@@ -16,17 +16,35 @@ from vof.version import VERSION
 if TYPE_CHECKING:
     from vof.backends import HostClock, VirtualClock
     from vof.engines.engine import Engine
-    from vof.engines.trap import Hello
     from vof.firmware import OpenFirmware
     from vof.machines.machine import Program, Site
     from vof.trace.recorder import Recorder
     from vof.trace.watcher import Watcher
     from vof.vm.config import Config
 
-__all__ = ["Observers"]
+__all__ = ["Making", "Observers"]
 
 _FROM_FIRMWARE = (ClientCall, ClientReturn, TreeReplaced)
 _STAMPED = (ConsoleOutput, ConsoleInput, Injected)
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a firmware is made from, besides its site.
+
+    Attributes:
+        number: how many were made before.
+        tree_address: where the machine's flattened tree is.
+        program: what was loaded.
+        machine: how a machine like it is made: see `Board.describe`.
+        guest_firmware: whether the guest has a firmware of its own, which calls this one.
+    """
+
+    number: int
+    tree_address: int
+    program: Program
+    machine: dict[str, Any]
+    guest_firmware: bool
 
 
 class Observers:
@@ -135,16 +153,11 @@ class Observers:
             virtual_clock=config.clock == "virtual",
         )
 
-    def boot(
-        self, number: int, hello: Hello, program: Program, machine: dict[str, Any], make: Callable[[], OpenFirmware]
-    ) -> OpenFirmware:
+    def boot(self, making: Making, make: Callable[[], OpenFirmware]) -> OpenFirmware:
         """Make a firmware, and see it made.
 
         Args:
-            number: how many were made before.
-            hello: what the machine said.
-            program: what was loaded.
-            machine: how a machine like it is made.
+            making: what it is made from.
             make: makes it.
         """
         recorder, tap, site = self._recorder, self._tap, self._plain
@@ -160,14 +173,15 @@ class Observers:
             firmware = make()
             facts = {
                 "at": self._now() // 1000,
-                "number": number,
-                "tree_address": hello.tree,
+                "number": making.number,
+                "tree_address": making.tree_address,
                 "memory": site.memory.size,
                 "region": site.region,
                 "scratch": site.scratch,
                 "tree_room": site.tree_room,
-                "program": {each.name: getattr(program, each.name) for each in fields(program)},
-                "machine": machine,
+                "program": {each.name: getattr(making.program, each.name) for each in fields(making.program)},
+                "machine": making.machine,
+                "guest_firmware": making.guest_firmware,
                 "changes": {"dtb": _contents(self._config.dtb), "sets": list(self._config.sets)},
             }
             log, tap.log = tap.log, []

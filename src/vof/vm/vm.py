@@ -28,7 +28,7 @@ from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.ending import Ending, EndReason, ExpectTimeout
 from vof.vm.images import Images
-from vof.vm.observers import Observers
+from vof.vm.observers import Making, Observers
 from vof.vm.wanted import Wanted, to_bytes
 
 if TYPE_CHECKING:
@@ -494,14 +494,17 @@ class VM:
         )
         program = self.images.program
         hello = self._board.prepare(site, hello)
-        machine = self._board.machine(self._observers.site(site))
-        self.firmware = self._observers.boot(
-            self.boots,
-            hello,
-            program,
-            self._board.describe(),
-            lambda: machine.power_on(hello.tree, program, self._changes.apply),
-        )
+        watched = self._observers.site(site)
+
+        def make() -> OpenFirmware:
+            firmware = self._board.machine(watched).power_on(hello.tree, program, self._changes.apply)
+            if self._bios is not None:
+                placement = self.images.placement
+                self._bios.prepare(firmware, placement.entry, placement.end - placement.start)
+            return firmware
+
+        made_from = Making(self.boots, hello.tree, program, self._board.describe(), self._bios is not None)
+        self.firmware = self._observers.boot(made_from, make)
         self._use_hooks()
         trap.answer = self.firmware.call
         self.boots += 1
@@ -512,7 +515,6 @@ class VM:
         self._tell_phase("client program started", f"at {placement.entry:#x}")
         plain = Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
         if self._bios is not None:
-            self._bios.prepare(self.firmware, placement.entry, placement.end - placement.start)
             plain = self._bios.start(plain)
         self._call_hook("enter")
         trap.jump(self._board.start(plain))

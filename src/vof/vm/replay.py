@@ -1,0 +1,501 @@
+"""Replay: the calls of a recorded run, made again to the firmware of today, without a guest.
+
+The machine is made as it was made then, on ports that answer from the recording. What the firmware answers, what it
+writes to memory and what it asks of its ports is compared, call by call; a call that went differently doesn't stop
+the rest. A service that a user's hook answered is left out, and so is what only the recording's digests know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+from vof.errors import MemoryFault, PortError, UsageError
+from vof.events import ClientReturn, Event
+from vof.firmware import OpenFirmware
+from vof.machines.generic import Generic, GenericDisk, GenericOptions
+from vof.machines.machine import Machine, Program, Site
+from vof.machines.pseries import Pseries
+from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, PowerOff, Reset
+from vof.trace.lines import Line, data_of, event_of, flat_tree, port_value, shortened
+from vof.trace.recorder import METHODS
+from vof.trace.recording import Recording
+from vof.tree import parse_fdt
+from vof.vm.changes import TreeChanges
+from vof.vm.guest_firmware import announce
+
+__all__ = ["Difference", "Replayed", "replay"]
+
+_KEPT = 1000
+"""Differences that are kept; the rest is counted."""
+_HEAD = 256
+_SHOWN = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that went differently.
+
+    Attributes:
+        number: the call's place among all calls of the run, counted from 0; -1 at the firmware's start.
+        call: the call as it was recorded; None at the firmware's start.
+        what: what differs.
+        recorded: how it was.
+        today: how it is.
+    """
+
+    number: int
+    call: ClientReturn | None
+    what: str
+    recorded: str
+    today: str
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay came to.
+
+    Attributes:
+        calls: calls that were made again.
+        boots: how often a firmware was made.
+        hooked: calls that a user's hook had answered, which were left out.
+        uncompared: writes whose data the recording knows by a digest only, in pieces of another size.
+        restored: whether the run went back to a snapshot: what came then can't be replayed.
+        found: how many differences there are.
+        differences: the first of them.
+    """
+
+    calls: int = 0
+    boots: int = 0
+    hooked: int = 0
+    uncompared: int = 0
+    restored: bool = False
+    found: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        """Whether all went as it was recorded."""
+        return not self.found
+
+
+def replay(recording: Recording) -> Replayed:
+    """Make the calls of a recording again, and compare.
+
+    Raises:
+        UsageError: the recording is damaged, or of a machine that this version can't make.
+    """
+    replaying = _Replay()
+    for line in recording.lines():
+        if line["is"] == "restored":
+            replaying.done.restored = True
+            break
+        try:
+            replaying.take(line)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            # What a line lacks, or has in the wrong shape. A defect of ours would look alike: say what it was.
+            raise UsageError(f"{recording.path} is damaged: {type(error).__name__}: {error}") from error
+    return replaying.done
+
+
+class _Different(Exception):
+    """The firmware asked for what it hadn't asked for then."""
+
+    def __init__(self, what: str, recorded: str, today: str) -> None:
+        super().__init__(what)
+        self.what, self.recorded, self.today = what, recorded, today
+
+
+class _Replay:
+    """A replay under way."""
+
+    def __init__(self) -> None:
+        self.done = Replayed()
+        self._memory = _Memory(0)
+        self._questions: list[Any] = []
+        self._firmware: OpenFirmware | None = None
+        self._heard: ClientReturn | None = None
+
+    def take(self, line: Line) -> None:
+        """Do what a line tells of."""
+        kind = line["is"]
+        if kind == "call":
+            self._call(line)
+        elif kind == "boot":
+            self._boot(line)
+
+    def _boot(self, line: Line) -> None:
+        self._memory = memory = _Memory(line["memory"])
+        memory.expect(line["reads"])
+        self._questions = line.get("ports", [])[::-1]
+        port = self._port
+        site = Site(
+            memory=memory,
+            cpu=port("cpu"),
+            hypervisor=port("hypervisor"),
+            bus=port("bus"),
+            console=port("console"),
+            clock=port("clock"),
+            region=_pair(line["region"]),
+            scratch=line["scratch"],
+            tree_room=_pair(line["tree_room"]),
+        )
+        loaded = line["program"]
+        program = Program(_pair(loaded["kernel"]), _pair(loaded["initrd"]), loaded["arguments"])
+        changes = TreeChanges("", line["changes"]["sets"])
+        if line["changes"]["dtb"]:
+            changes.lay_over(parse_fdt(line["changes"]["dtb"].encode("latin-1")))
+        self._firmware = None
+        self.done.boots += 1
+        try:
+            firmware = self._machine(line, site).power_on(line["tree_address"], program, changes.apply)
+        except _Different as different:
+            self._note(None, different)
+            return
+        if line["guest_firmware"]:
+            start, size = program.kernel
+            announce(firmware, start, size)
+        firmware.listeners.append(self._hear)
+        self._firmware = firmware
+        self._compare_writes(line, -1)
+        for path, recorded, today in _tree_differences(line["tree"], flat_tree(firmware.tree), ""):
+            self._note(None, _Different(f"the tree at {path}", recorded, today))
+
+    def _machine(self, line: Line, site: Site) -> Machine:
+        facts = line["machine"]
+        if facts["kind"] == "pseries":
+            return Pseries(site, facts["model"])
+        if facts["kind"] != "generic":
+            raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
+        options = dict(facts["options"])
+        options["tree"] = options["tree"].encode("latin-1")
+        options["disks"] = tuple(
+            GenericDisk(disk["name"], self._disk(line, number), self._port(f"partitions{number}"), disk["cdrom"])
+            for number, disk in enumerate(options["disks"])
+        )
+        return Generic(site, facts["model"], GenericOptions(**options))
+
+    def _disk(self, line: Line, number: int) -> Any:
+        name = f"block{number}"
+        disk = self._port(name)
+        for constant, value in line["constants"][name].items():
+            setattr(disk, constant, value)
+        return disk
+
+    def _call(self, line: Line) -> None:
+        firmware = self._firmware
+        number = self.done.calls + self.done.hooked
+        if line.get("hook") == "instead":
+            self.done.hooked += 1
+            return
+        self.done.calls += 1
+        if firmware is None:
+            return
+        memory = self._memory
+        memory.expect(line["reads"])
+        self._questions = line["ports"][::-1] if "ports" in line else []
+        self._heard = None
+        block = line["block"]
+        try:
+            firmware.call(block)
+        except _Different as different:
+            firmware.depth = line.get("depth", 0)
+            self._note(line, different, number)
+            return
+        heard: ClientReturn | None = self._heard
+        assert heard is not None
+        if "hook" not in line:
+            recorded = tuple(line.get("results", ()))
+            if heard.results != recorded:
+                self._note(line, _Different("the answer", _cells(recorded), _answer(heard)), number)
+                return
+            for what in ("status", "outcome"):
+                then, now = line.get(what) or 0, getattr(heard, what) or 0
+                if then != now:
+                    self._note(line, _Different(what, str(then), str(now)), number)
+                    return
+        self._compare_writes(line, number)
+        if self._questions:
+            name, method, *_ = self._questions[-1]
+            self._note(line, _Different("a port", f"asked {name}.{method}", "did not ask it"), number)
+
+    def _compare_writes(self, line: Line, number: int) -> None:
+        then = line.get("wrote", ())
+        if line.get("guest_firmware"):
+            then = then[:-1]  # that one's code
+        now = self._memory.written
+        if now and isinstance(now[-1][1], tuple) and (line["is"] == "call"):
+            first = line["reads"][0]
+            if now[-1][0] == first[0] + 12 + 4 * first[1][1]:
+                now = now[:-1]
+        if len(then) != len(now):
+            different = _Different("what was written", f"{len(then)} times", f"{len(now)} times")
+            self._note(line, different, number)
+            return
+        for (address, value), (today, data) in zip(then, now, strict=True):
+            if address != today:
+                self._note(line, _Different("where was written", hex(address), hex(today)), number)
+                return
+            if isinstance(data, tuple):
+                data = b"".join([cell.to_bytes(4) for cell in data])
+            if type(value) is str:
+                if data != value.encode("latin-1"):
+                    self._note(line, _Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
+                    return
+            elif isinstance(data, _Bulk):
+                if (data.digest, len(data)) != (value["digest"], value["bulk"]):
+                    self._note(line, _Different("what was written", "other data of a port", "these"), number)
+                    return
+            elif any(mark in data for mark in self._memory.marks):
+                self.done.uncompared += 1
+            elif shortened(data, _HEAD) != value:
+                self._note(line, _Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
+                return
+
+    # Ports
+
+    def _port(self, name: str) -> Any:
+        port = _Port()
+        for method in METHODS[name.rstrip("0123456789")]:
+            setattr(port, method, partial(self._answer, name, method))
+        return port
+
+    def _answer(self, name: str, method: str, *arguments: Any) -> Any:
+        """What a port answered then."""
+        asked = port_value(arguments)
+        if not self._questions:
+            raise _Different("a port", "nothing more was asked", f"asks {name}.{method}{tuple(asked)}")
+        entry = self._questions.pop()
+        if entry[0] != name or entry[1] != method or not _alike(entry[2], asked):
+            raise _Different(
+                "a port", f"asked {entry[0]}.{entry[1]}{tuple(entry[2])}", f"asks {name}.{method}{tuple(asked)}"
+            )
+        answer = entry[3]
+        if name == "cpu":
+            self._run_nested(entry[4])
+        if isinstance(answer, dict):
+            if "error" in answer:
+                raise PortError(answer["error"])
+            if "departed" in answer:
+                raise Departed(_outcome(answer["departed"]))
+            if "text" in answer:
+                return answer["text"]
+            bulk = _Bulk.make(answer["digest"], answer["bulk"])
+            self._memory.marks.add(bulk[:_MARK])
+            return bulk
+        if isinstance(answer, str):
+            return answer.encode("latin-1")
+        return (
+            [each["text"] if isinstance(each, dict) else each for each in answer]
+            if isinstance(answer, list)
+            else answer
+        )
+
+    def _run_nested(self, lines: Sequence[Line]) -> None:
+        """The client calls that the guest made while it ran inside of a call."""
+        memory = self._memory
+        saved = memory.save()
+        questions = self._questions
+        for line in lines:
+            self._call(line)
+        memory.restore(saved)
+        self._questions = questions
+
+    def _hear(self, event: Event) -> None:
+        if type(event) is ClientReturn:
+            self._heard = event
+
+    def _note(self, line: Line | None, different: _Different, number: int = -1) -> None:
+        done = self.done
+        done.found += 1
+        if len(done.differences) < _KEPT:
+            call = event_of(line) if line is not None else None
+            assert call is None or isinstance(call, ClientReturn)
+            done.differences.append(Difference(number, call, different.what, different.recorded, different.today))
+
+
+class _Port:
+    """A port that answers from the recording."""
+
+
+class _Memory:
+    """Guest memory as far as a recording knows it: what was read in one call.
+
+    Attributes:
+        written: what the firmware has written in this call.
+        marks: how data begins that stands for what the recording hasn't.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.written: list[tuple[int, bytes | tuple[int, ...]]] = []
+        self.marks: set[bytes] = set()
+        self._known: Sequence[Any] = ()
+        self._next = 0
+
+    def expect(self, known: Sequence[Any]) -> None:
+        """A call begins, in which this will be read."""
+        self._known, self._next = known, 0
+        self.written = []
+
+    def save(self) -> tuple[Any, ...]:
+        """What `restore` takes: a call within this one begins."""
+        return self._known, self._next, self.written
+
+    def restore(self, saved: tuple[Any, ...]) -> None:
+        """Go on with the call that was left."""
+        self._known, self._next, self.written = saved
+
+    def read(self, address: int, length: int) -> bytes:
+        """See `vof.ports.Memory`."""
+        if not 0 <= address <= self.size - length or length < 0:
+            raise MemoryFault("{} bytes at {:#x} are outside memory", length, address)
+        known, index = self._known, self._next
+        if index < len(known):
+            where, value = known[index]
+            if where == address and type(value) is str and len(value) == length:
+                self._next = index + 1
+                return value.encode("latin-1")
+        return self._find(address, length)
+
+    def read_cells(self, address: int, count: int) -> tuple[int, ...]:
+        """See `vof.ports.Memory`."""
+        known, index = self._known, self._next
+        if index < len(known):
+            where, value = known[index]
+            if where == address and type(value) is list and len(value) == count:
+                self._next = index + 1
+                return tuple(value)
+        data = self.read(address, 4 * count)
+        return tuple([int.from_bytes(data[place : place + 4]) for place in range(0, len(data), 4)])
+
+    def read_string(self, address: int, limit: int) -> str:
+        """See `vof.ports.Memory`."""
+        known, index = self._known, self._next
+        if index < len(known):
+            where, value = known[index]
+            if where == address and type(value) is dict and "z" in value:
+                text: str = value["z"]
+                if len(text) < limit:
+                    self._next = index + 1
+                    return text
+        if not 0 <= address < self.size:
+            raise MemoryFault("{} bytes at {:#x} are outside memory", limit, address)
+        length = min(limit, self.size - address)
+        data = self._find(address, 1, length)
+        text_bytes, nul, _ = data.partition(b"\0")
+        if nul:
+            return text_bytes.decode("latin-1")
+        if len(data) < length:
+            raise _Different("memory", "was not read there", f"reads a string at {address:#x}")
+        raise MemoryFault("no end of the string at {:#x} within {} bytes", address, length)
+
+    def write(self, address: int, data: bytes) -> None:
+        """See `vof.ports.Memory`."""
+        if not 0 <= address <= self.size - len(data):
+            raise MemoryFault("{} bytes at {:#x} are outside memory", len(data), address)
+        self.written.append((address, data))
+
+    def write_cells(self, address: int, values: Sequence[int]) -> None:
+        """See `vof.ports.Memory`."""
+        if not 0 <= address <= self.size - 4 * len(values):
+            raise MemoryFault("{} bytes at {:#x} are outside memory", 4 * len(values), address)
+        self.written.append((address, tuple([value & 0xFFFFFFFF for value in values])))
+
+    def _find(self, address: int, least: int, most: int = 0) -> bytes:
+        """Bytes that were read then, in whatever pieces: from here on, or else before."""
+        count = len(self._known)
+        for step in range(count):
+            index = (self._next + step) % count
+            where, value = self._known[index]
+            if where <= address:
+                data = data_of(value)
+                if isinstance(value, dict) and "z" not in value and address + least > where + len(data):
+                    data = _Bulk.make(value["digest"], value["bulk"])
+                if address + least <= where + len(data):
+                    if index >= self._next:
+                        self._next = index + 1
+                    return data[address - where :][: most or least]
+        raise _Different("memory", "was not read there", f"reads {least} bytes at {address:#x}")
+
+
+class _Bulk(bytes):
+    """Stands for data of which a recording has only a digest."""
+
+    digest: str
+
+    @classmethod
+    def make(cls, digest: str, size: int) -> _Bulk:
+        """Data of this size."""
+        if not 0 <= size <= 1 << 30:
+            raise UsageError(f"the recording is damaged: {size} bytes in one piece")
+        mark = blake2b(digest.encode(), digest_size=_MARK).digest()
+        bulk = cls((mark * (size // _MARK + 1))[:size])
+        bulk.digest = digest
+        return bulk
+
+
+_MARK = 16
+
+
+def _tree_differences(then: Any, now: Any, above: str) -> Iterator[tuple[str, str, str]]:
+    """Path, how it was and how it is, of each node and property that differs."""
+    path = f"{above}/{then[0]}" if above != "/" else f"/{then[0]}"
+    path = path or "/"
+    if then[:2] != now[:2]:
+        yield path, f"{then[0]} {then[1]:#x}", f"{now[0]} {now[1]:#x}"
+        return
+    for name in {**then[2], **now[2]}:
+        was, is_now = then[2].get(name), now[2].get(name)
+        if was != is_now:
+            yield f"{path}:{name}", _property(was), _property(is_now)
+    names = [child[0] for child in then[3]], [child[0] for child in now[3]]
+    if names[0] != names[1]:
+        yield path, f"children {', '.join(names[0])}", f"children {', '.join(names[1])}"
+        return
+    for child, today in zip(then[3], now[3], strict=True):
+        yield from _tree_differences(child, today, path)
+
+
+def _property(value: str | None) -> str:
+    return "no such property" if value is None else _bytes(value.encode("latin-1"))
+
+
+def _outcome(text: str) -> Outcome:
+    """The outcome that `vof.outcomes.describe` has put into words; another of no other effect on the firmware."""
+    word, _, rest = text.partition(" ")
+    if word == "jump":
+        return Jump(int(rest, 16))
+    if word == "reset":
+        return Reset(rest)
+    return PowerOff() if word == "poweroff" else Crash(rest, 0) if word == "crash:" else Exit()
+
+
+def _pair(value: Sequence[int]) -> tuple[int, int]:
+    first, second = value
+    return first, second
+
+
+def _alike(then: Any, now: Any) -> bool:
+    """Whether a port is asked the same; of what has a digest, that decides."""
+    if isinstance(then, list) and isinstance(now, list):
+        return len(then) == len(now) and all(map(_alike, then, now))
+    if isinstance(then, dict) and isinstance(now, dict) and "digest" in then:
+        return (then["bulk"], then["digest"]) == (now.get("bulk"), now.get("digest"))
+    return bool(then == now)
+
+
+def _cells(values: Sequence[int]) -> str:
+    return " ".join(f"{value:#x}" for value in values) or "nothing"
+
+
+def _answer(event: ClientReturn) -> str:
+    return _cells(event.results) + (f" ({event.fault})" if event.fault else "")
+
+
+def _bytes(data: bytes) -> str:
+    text = data[:_SHOWN].hex(" ", 4) + (" ..." if len(data) > _SHOWN else "")
+    return f"[{text}], {len(data)} bytes"
