@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 COMMANDS = {
     "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
     "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
+    "replay": ("vof.cli.replay", "make the calls of a recorded boot again, and compare"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
     "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),

@@ -171,8 +171,8 @@ def data_of(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("latin-1")
     if isinstance(value, dict):
-        head: str = value["head"] if "head" in value else value["z"] + "\0"
-        return head.encode("latin-1")
+        text: str = value["z"] + "\0" if "z" in value else value["whole"] if "whole" in value else value["head"]
+        return text.encode("latin-1")
     return b"".join([cell.to_bytes(4, "big") for cell in value])
 
 

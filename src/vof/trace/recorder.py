@@ -20,6 +20,7 @@ from vof.memory import MemoryAccess
 from vof.outcomes import Departed, Suspended, describe
 from vof.trace.lines import Line, call_line, event_line, port_value, shortened, written_value
 from vof.trace.recording import is_recording
+from vof.trace.watcher import digest_of
 
 __all__ = ["METHODS", "Recorder"]
 
@@ -39,6 +40,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 _CONSTANTS = ("block_size", "size", "mac")
 _WHOLE_READ = 1 << 20
 """Bytes of guest memory read at once which are written out: the firmware's answer rests on them."""
+_REPEATED = 1 << 12
+"""Bytes of guest memory from which on the same data is written out once only."""
 _EVERY = 0.25
 """Seconds between two moments at which all is on the disk."""
 _LEVEL = 6
@@ -67,6 +70,7 @@ class Recorder:
         self._calls: list[Line] | None = None
         self._constants: dict[str, dict[str, Any]] = {}
         self._names: dict[int, str] = {}
+        self._kept: set[str] = set()
         self._virtual = False
         self._flushed = time.monotonic()
 
@@ -78,6 +82,7 @@ class Recorder:
             virtual_clock: whether the machine's clock is none of the host's.
         """
         self._virtual = virtual_clock
+        self._kept.clear()
         self._write({"is": "header", **header})
         self.flush()
 
@@ -202,10 +207,21 @@ class Recorder:
             self._asked, self._calls = asked, calls
 
     def _add_log(self, line: Line, log: Sequence[MemoryAccess]) -> None:
-        line["reads"] = [[address, _read_value(data)] for wrote, address, data in log if not wrote]
+        line["reads"] = [[address, self._read_value(data)] for wrote, address, data in log if not wrote]
         if self._asked:
             line["ports"] = self._asked
         self._asked = None
+
+    def _read_value(self, data: bytes | str | tuple[int, ...]) -> Any:
+        if isinstance(data, str):
+            return {"z": data}
+        if isinstance(data, tuple) or len(data) < _REPEATED:
+            return data if isinstance(data, tuple) else data.decode("latin-1")
+        digest = digest_of(data)
+        if digest in self._kept or len(data) > _WHOLE_READ:
+            return shortened(data, 0)
+        self._kept.add(digest)
+        return {"whole": data.decode("latin-1"), "digest": digest}
 
     def _write(self, line: Line) -> None:
         data = _encode(line).encode("utf-8", "surrogatepass") + b"\n"
@@ -223,12 +239,6 @@ class _RecordedPort:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_port"], name)
-
-
-def _read_value(data: bytes | str | tuple[int, ...]) -> Any:
-    if isinstance(data, str):
-        return {"z": data}
-    return data if isinstance(data, tuple) else shortened(data, _WHOLE_READ)
 
 
 def _open(path: Path, append: bool) -> BinaryIO:

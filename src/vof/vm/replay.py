@@ -7,7 +7,7 @@ the rest. A service that a user's hook answered is left out, and so is what only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -82,13 +82,17 @@ class Replayed:
         return not self.found
 
 
-def replay(recording: Recording) -> Replayed:
+def replay(recording: Recording, furnish: Callable[[OpenFirmware], None] | None = None) -> Replayed:
     """Make the calls of a recording again, and compare.
+
+    Args:
+        recording: what to replay, all of its runs.
+        furnish: does to each firmware what a script did then, before its first call.
 
     Raises:
         UsageError: the recording is damaged, or of a machine that this version can't make.
     """
-    replaying = _Replay()
+    replaying = _Replay(furnish)
     for line in recording.lines():
         if line["is"] == "restored":
             replaying.done.restored = True
@@ -112,9 +116,11 @@ class _Different(Exception):
 class _Replay:
     """A replay under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, furnish: Callable[[OpenFirmware], None] | None) -> None:
         self.done = Replayed()
-        self._memory = _Memory(0)
+        self._furnish = furnish
+        self._kept: dict[str, bytes] = {}
+        self._memory = _Memory(0, self._kept)
         self._questions: list[Any] = []
         self._firmware: OpenFirmware | None = None
         self._heard: ClientReturn | None = None
@@ -128,7 +134,7 @@ class _Replay:
             self._boot(line)
 
     def _boot(self, line: Line) -> None:
-        self._memory = memory = _Memory(line["memory"])
+        self._memory = memory = _Memory(line["memory"], self._kept)
         memory.expect(line["reads"])
         self._questions = line.get("ports", [])[::-1]
         port = self._port
@@ -155,7 +161,7 @@ class _Replay:
         except _Different as different:
             self._note(None, different)
             return
-        if line["guest_firmware"]:
+        if line.get("guest_firmware"):
             start, size = program.kernel
             announce(firmware, start, size)
         firmware.listeners.append(self._hear)
@@ -163,6 +169,8 @@ class _Replay:
         self._compare_writes(line, -1)
         for path, recorded, today in _tree_differences(line["tree"], flat_tree(firmware.tree), ""):
             self._note(None, _Different(f"the tree at {path}", recorded, today))
+        if self._furnish is not None:
+            self._furnish(firmware)
 
     def _machine(self, line: Line, site: Site) -> Machine:
         facts = line["machine"]
@@ -324,22 +332,30 @@ class _Port:
 class _Memory:
     """Guest memory as far as a recording knows it: what was read in one call.
 
+    Args:
+        size: bytes of it.
+        kept: large pieces of data by digest, for they are written out once only.
+
     Attributes:
         written: what the firmware has written in this call.
         marks: how data begins that stands for what the recording hasn't.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, kept: dict[str, bytes]) -> None:
         self.size = size
         self.written: list[tuple[int, bytes | tuple[int, ...]]] = []
         self.marks: set[bytes] = set()
         self._known: Sequence[Any] = ()
         self._next = 0
+        self._kept = kept
 
     def expect(self, known: Sequence[Any]) -> None:
         """A call begins, in which this will be read."""
         self._known, self._next = known, 0
         self.written = []
+        for _, value in known:
+            if type(value) is dict and "whole" in value:
+                self._kept[value["digest"]] = data_of(value)
 
     def save(self) -> tuple[Any, ...]:
         """What `restore` takes: a call within this one begins."""
@@ -413,12 +429,13 @@ class _Memory:
             where, value = self._known[index]
             if where <= address:
                 data = data_of(value)
-                if isinstance(value, dict) and "z" not in value and address + least > where + len(data):
-                    data = _Bulk.make(value["digest"], value["bulk"])
+                if isinstance(value, dict) and "bulk" in value:
+                    data = self._kept.get(value["digest"]) or _Bulk.make(value["digest"], value["bulk"])
                 if address + least <= where + len(data):
                     if index >= self._next:
                         self._next = index + 1
-                    return data[address - where :][: most or least]
+                    wanted = data[address - where :][: most or least]
+                    return data if len(wanted) == len(data) else wanted
         raise _Different("memory", "was not read there", f"reads {least} bytes at {address:#x}")
 
 
