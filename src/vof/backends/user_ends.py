@@ -114,9 +114,10 @@ class TerminalEnd(StreamEnd):
         self._escaped = False
         self._last = b"\n"
         self._saved = termios.tcgetattr(reading)
+        self._raw = termios.tcgetattr(reading)
         state = subprocess.run(["stty", "-g"], stdin=reading, capture_output=True, text=True, check=False).stdout
         watch.terminal_changed(os.ttyname(reading), state.strip())
-        raw = termios.tcgetattr(reading)
+        raw = self._raw
         raw[0] &= ~(
             termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR | termios.IGNCR
             | termios.ICRNL | termios.IXON
@@ -149,6 +150,17 @@ class TerminalEnd(StreamEnd):
         """Write all of it, as `StreamEnd.write` does."""
         self._last = data[-1:] or self._last
         super().write(data)
+
+    def lend(self) -> None:
+        """Let somebody else talk to the user, on the terminal as it was, until `take_back`."""
+        if self._last != b"\n":
+            self.write(b"\r\n")
+        termios.tcsetattr(self._reading, termios.TCSADRAIN, self._saved)
+
+    def take_back(self) -> None:
+        """Go on with the console."""
+        self._last = b"\n"
+        termios.tcsetattr(self._reading, termios.TCSADRAIN, self._raw)
 
     def close(self) -> None:
         """Make the terminal what it was, with the cursor at the start of a line."""

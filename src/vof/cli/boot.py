@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vof.cli.commands import Command
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vof.events import Event
     from vof.vm import Config
 
-__all__ = ["COMMAND", "RUN", "run_machine", "seconds"]
+__all__ = ["COMMAND", "RUN", "Run", "run_machine"]
 
 _STILLRUNNING = 124
 """As timeout(1) has it."""
@@ -30,6 +31,18 @@ RUN = Group(
         Option(("--console",), "PLACE", "stdio (the default), file:PATH, unix:PATH (a socket) or none"),
         Option(("--timeout",), "SECONDS", "end the machine after so long, with status 124"),
         Option(("--record",), "FILE[,append=on]", "record the run, for vof trace, report, diff and replay"),
+        Option(
+            ("--break",),
+            "SERVICE[:RESULT]",
+            "stop at a client call: claim, claim:-1, open:failed, *:failed",
+            repeats=True,
+        ),
+        Option(
+            ("--inject",),
+            "WHAT[:when=N]",
+            "have a service, disk or memory fail, always or when=N, N+ or N..M",
+            repeats=True,
+        ),
         Option(("-v", "--verbose"), "", "say when each phase of the boot begins"),
         Option(("--dry-run",), "", "print QEMU's command line and end"),
     ),
@@ -39,9 +52,7 @@ RUN = Group(
 def _run(given: Given) -> int:
     from vof.vm import VM
 
-    place = given.last("--console", "stdio")
-    check_console(place)
-    timeout = seconds(given.last("--timeout"))
+    run = Run.of(given)
     config = config_from(given)
     if "--dry-run" in given:
         with closing(VM(config)) as vm:
@@ -57,34 +68,66 @@ def _run(given: Given) -> int:
         status = wait_for_child()
         if status is not None:
             return status
-    return run_machine(config, place, timeout, verbose="-v" in given)
+    return run_machine(config, run)
 
 
-def run_machine(config: Config, place: str, timeout: float | None, *, verbose: bool) -> int:
-    """Run a machine until it ends, with its console at `place`; the exit status."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How the user wants a machine run.
+
+    Attributes:
+        console: the value of `--console`.
+        timeout: seconds after which it is ended; None for never.
+        verbose: whether each phase is told.
+        breaks: the values of `--break`.
+    """
+
+    console: str
+    timeout: float | None
+    verbose: bool
+    breaks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, given: Given) -> Run:
+        """What the command line says.
+
+        Raises:
+            UsageError: it says something impossible.
+        """
+        place = given.last("--console", "stdio")
+        check_console(place)
+        return cls(place, _seconds(given.last("--timeout")), "-v" in given, tuple(given.all("--break")))
+
+
+def run_machine(config: Config, run: Run) -> int:
+    """Run a machine until it ends; the exit status."""
     from vof.engines.guardian import Guardian
     from vof.events import Phase
     from vof.vm import VM, EndReason
 
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
     with closing(Guardian()) as guardian, closing(VM(config)) as vm:
-        if verbose:
+        if run.verbose:
             vm.listen(_show_phase, Phase)
-        vm.console.user = open_console(place, guardian, vm.quit)
+        if run.breaks:
+            from vof.cli.breaks import set_breaks
+
+            set_breaks(vm, run.breaks)
+        vm.console.user = open_console(run.console, guardian, vm.quit)
         with closing(vm.console.user):
             vm.start(guardian)
             if config.memory_file:
                 say(vm.engine.describe())
-            ending = vm.wait(timeout)
+            ending = vm.wait(run.timeout)
     if ending is None:
-        say(f"ended after {timeout:g} s (--timeout)")
+        say(f"ended after {run.timeout:g} s (--timeout)")
         return _STILLRUNNING
     if ending.reason is not EndReason.POWER_OFF:
         say(ending.message)
     return ending.status
 
 
-def seconds(text: str) -> float | None:
+def _seconds(text: str) -> float | None:
     """What `--timeout` says; None if it was not given."""
     if not text:
         return None
@@ -113,7 +156,8 @@ COMMAND = Command(
 
         The status is 0 if the guest powered off or the user ended it, 1 if the engine failed, 2 if an option or a file
         can't be used, 3 if the client program called exit, 4 if it panicked, 5 if it crashed, 6 if it has the machine
-        and went where the unicorn engine can't follow, 124 after --timeout.
+        and went where the unicorn engine can't follow, 7 if --break stopped it without a terminal to ask at, 124 after
+        --timeout.
         What follows -- goes to QEMU as it is.
     """,
     groups=(MACHINE, PROGRAM, RUN, CHANGES, ENGINE, HELP),

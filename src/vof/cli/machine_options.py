@@ -84,5 +84,6 @@ def config_from(given: Given) -> Config:
         extra=(*given.arguments(_PASSED_ON), *given.rest),
         dtb=given.last("--dtb"),
         sets=given.all("--set"),
+        inject=given.all("--inject"),
         record=given.last("--record"),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from vof.cli.boot import RUN, run_machine, seconds
+from vof.cli.boot import RUN, Run, run_machine
 from vof.cli.commands import Command
 from vof.cli.machine_options import CHANGES, HELP, PROGRAM, config_from
 from vof.cli.options import Given, Group, Option
-from vof.cli.user_end import check_console
 from vof.errors import UsageError
 
 __all__ = ["COMMAND"]
@@ -28,13 +27,11 @@ def _run(given: Given) -> int:
     path = given.last("--memory")
     if not path:
         raise UsageError("whose RAM? --memory FILE names the file that the machine maps")
-    place = given.last("--console", "stdio")
-    check_console(place)
-    timeout = seconds(given.last("--timeout"))
+    run = Run.of(given)
     config = replace(config_from(given), memory_file=path)
     if not config.machine:
         config = replace(config, machine="generic")
-    return run_machine(config, place, timeout, verbose="-v" in given)
+    return run_machine(config, run)
 
 
 COMMAND = Command(

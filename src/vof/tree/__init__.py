@@ -20,7 +20,7 @@ from vof.tree.cells import (
     size_cells,
 )
 from vof.tree.device_tree import DeviceTree
-from vof.tree.dts import Reading, guess_reading, to_dts, to_json
+from vof.tree.dts import Reading, assignment, guess_reading, to_dts, to_json
 from vof.tree.fdt import FdtError, build_fdt, parse_fdt
 from vof.tree.node import Children, Node
 from vof.tree.paths import Step
@@ -38,6 +38,7 @@ __all__ = [
     "Step",
     "UnitError",
     "address_cells",
+    "assignment",
     "build_fdt",
     "child_address_cells",
     "child_size_cells",

@@ -13,7 +13,7 @@ from vof.tree.cells import decode_cells, decode_strings
 from vof.tree.device_tree import DeviceTree
 from vof.tree.node import Node
 
-__all__ = ["Reading", "guess_reading", "to_dts", "to_json"]
+__all__ = ["Reading", "assignment", "guess_reading", "to_dts", "to_json"]
 
 _CONTROL = b"\a\b\t\n\v\f\r"
 _TEXT = bytes([0, *_CONTROL, *range(0x20, 0x7F)])
@@ -53,13 +53,14 @@ def to_dts(tree: DeviceTree, node: Node | None = None) -> str:
             lines.append("")
         indent = "\t" * below
         lines.append(f"{indent}{each.name or '/'} {{")
-        lines += [f"{indent}\t{name}{_assignment(value)};" for name, value in each.explicit_properties()]
+        lines += [f"{indent}\t{name}{assignment(value)};" for name, value in each.explicit_properties()]
         depth = below + 1
     lines += ["\t" * level + "};" for level in range(depth - 1, -1, -1)]
     return "\n".join(lines) + "\n"
 
 
-def _assignment(value: bytes) -> str:
+def assignment(value: bytes) -> str:
+    """What follows a property's name: ` = ` and the value, or nothing where there is none."""
     match guess_reading(value):
         case Reading.EMPTY:
             return ""

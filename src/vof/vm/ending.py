@@ -20,6 +20,8 @@ class EndReason(StrEnum):
     CRASH = "crash"
     BEYOND = "beyond"
     """The client program went where the engine can't follow."""
+    BREAK = "break"
+    """A breakpoint at a client call, and nobody there to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ _STATUS = {
     EndReason.PANIC: 4,
     EndReason.CRASH: 5,
     EndReason.BEYOND: 6,
+    EndReason.BREAK: 7,
 }
 
 

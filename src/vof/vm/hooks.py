@@ -90,6 +90,10 @@ class Call:
         """Have the run loop stop once this call is answered: `VM.wait` and the like return, `VM.stopped` is this."""
         self.vm.stop(self)
 
+    def prompt(self) -> None:
+        """Have the user get the prompt once this call is answered: what `VM.prompt` says that is."""
+        self.vm.ask_for_prompt()
+
     def _place(self, name: str) -> int:
         names = [argument.name for argument in self._row.arguments]
         if name not in names:

@@ -70,6 +70,8 @@ class VM:
         firmware: the firmware of the present boot; None before the stub's hello.
         ending: how the machine ended; None while it runs.
         stopped: the client call at which a hook stopped the run loop; None where nothing did.
+        prompt: called between two client calls when the client program (`enter`) or a hook asks that the user be
+            given the firmware's prompt; None if there is nobody to ask.
         boots: how often the firmware was started.
 
     Raises:
@@ -82,6 +84,8 @@ class VM:
         self.firmware: OpenFirmware | None = None
         self.ending: Ending | None = None
         self.stopped: Call | None = None
+        self.prompt: Callable[[], None] | None = None
+        self._prompt_wanted = False
         self.boots = 0
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
@@ -225,6 +229,20 @@ class VM:
         """Have the run loop stop once a client call is answered; a hook's `Call.stop`."""
         self.stopped = call
         self.engine.trap.pause = True
+
+    def ask_for_prompt(self) -> None:
+        """Have the user get the prompt once the client call under way is answered; a hook's `Call.prompt`."""
+        self._prompt_wanted = True
+        self.engine.trap.pause = True
+
+    def end(self, reason: EndReason, message: str) -> None:
+        """End the machine at the next opportunity.
+
+        Args:
+            reason: why.
+            message: in words, for the user.
+        """
+        self._end(reason, message)
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Run the machine until `done` says so, it ends, or so many seconds have passed; whether `done` said so.
@@ -414,6 +432,9 @@ class VM:
                     self._act(what)
             except Departed as departed:  # while the machine was being made ready
                 self._act(departed.outcome)
+            if self._prompt_wanted:
+                self._prompt_wanted = False
+                self._give_prompt()
             if self._idle(0):
                 return
 
@@ -439,9 +460,7 @@ class VM:
             self._tell_phase("reset", outcome.command)
             self.engine.reset()
         elif type(outcome) is Enter:
-            self.console.write(
-                b"\r\n[vof: the client program asked for the ok prompt; there is none yet, it goes on]\r\n"
-            )
+            self._give_prompt()
             self.engine.trap.give_back(0)
         elif type(outcome) is Exit:
             self._end(EndReason.EXIT, "the client program called exit")
@@ -461,6 +480,12 @@ class VM:
                 f"{outcome.what}: the unicorn engine can't follow it there; --engine qemu can "
                 "(apt-get install qemu-system-ppc)",
             )
+
+    def _give_prompt(self) -> None:
+        if self.prompt is not None:
+            self.prompt()
+        else:
+            self.console.write(b"\r\n[vof: the prompt was asked for, and nobody is there: the client goes on]\r\n")
 
     def _where(self, address: int) -> str:
         """An address with the nearest symbol of the client program."""
