@@ -18,7 +18,7 @@ from vof import VM
 from vof.engines.unicorn import UnicornEngine, UnicornOptions
 from vof.outcomes import DONE, Jump, Outcome
 
-__all__ = ["measure"]
+__all__ = ["MENU", "measure"]
 
 _RAM = 64 << 20
 _AT = 0x200000
@@ -27,7 +27,7 @@ _CALLS = 50_000
 _TURNS = 20_000_000
 _INSTRUCTIONS = 5
 """In one turn of the loop below."""
-_MENU = b"automatically in"
+MENU = b"automatically in"
 _TIMEOUT = 30
 
 # loop: call r30 through CTR for the block at 0x1000; count r31 down; then an instruction that no CPU has
@@ -181,7 +181,7 @@ def _grub(report: Report, options: Options) -> None:
     report.expect("GRUB to its menu", "vof", 0.3, "s")
     count = 4 if options.quick else 200
     with VM(engine="unicorn", kernel=core, drives=[drive], clock="virtual") as vm:
-        vm.expect(_MENU, timeout=_TIMEOUT)
+        vm.expect(MENU, timeout=_TIMEOUT)
         snapshot = vm.snapshot()
         for workers in (1, 2):
             began = time.perf_counter()
@@ -206,7 +206,7 @@ def _to_menu(command: list[str]) -> float:
     assert process.stdout is not None
     shown = bytearray()
     try:
-        while _MENU not in shown:
+        while MENU not in shown:
             data = os.read(process.stdout.fileno(), 0x10000)
             if not data:
                 raise BenchError(f"GRUB did not come to its menu: {bytes(shown[-200:])!r}")
