@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Guest memory that the firmware wrote for a client.
+    """A piece of guest memory that the firmware wrote for a client, or that a client gave it.
 
     Attributes:
         address: where, as the firmware reaches memory: a real address.
@@ -90,6 +90,7 @@ class ClientReturn:
         started, clock, phase: as in `ClientCall`.
         duration: nanoseconds of the host that the firmware took.
         engine, trap: what the guest runs on, and by what way it called.
+        given: what a `write`, `setprop` or `chain` found at its buffer; of data that was read in pieces, the first.
     """
 
     service: str
@@ -110,6 +111,7 @@ class ClientReturn:
     duration: int = field(default=0, compare=False)
     engine: str = ""
     trap: str = ""
+    given: Written | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from vof.events import (
     TreeReplaced,
     Written,
 )
+from vof.trace.data import GIVEN, HEAD, digest_of, written
 from vof.tree import DeviceTree, Node
 
 __all__ = [
@@ -101,8 +102,9 @@ def event_of(
         started *= 1000
         arguments = tuple(line["args"])
         results = tuple(line.get("results", ()))
+        service = line["service"]
         return ClientReturn(
-            line["service"],
+            service,
             arguments,
             results,
             line.get("status", 0),
@@ -120,6 +122,7 @@ def event_of(
             int(took * 1000),
             engine,
             trap,
+            _given(arguments, GIVEN[service], line["reads"]) if service in GIVEN else None,
         )
     if kind == "out":
         return ConsoleOutput(line["data"].encode("latin-1"), line["at"] * 1000)
@@ -138,8 +141,6 @@ def shortened(data: bytes, limit: int) -> Any:
     """Data as a recording holds it: itself, or what tells it apart where it has more than `limit` bytes."""
     if len(data) <= limit:
         return data.decode("latin-1")
-    from vof.trace.watcher import HEAD, digest_of
-
     return {"bulk": len(data), "digest": digest_of(data), "head": data[:HEAD].decode("latin-1")}
 
 
@@ -186,11 +187,23 @@ def _flat(node: Node) -> list[Any]:
     return [node.name, node.phandle, properties, [_flat(child) for child in node.children]]
 
 
+def _given(arguments: Sequence[int], place: int, reads: Sequence[Any]) -> Written | None:
+    """What a call read at the address that is its argument of this place."""
+    if place >= len(arguments):
+        return None
+    wanted = arguments[place]
+    for address, value in reads[1:]:  # the first is the argument block
+        if address == wanted:
+            return _written(address, value)
+    return None
+
+
 def _written(address: int, value: Any) -> Written:
-    if isinstance(value, dict):
+    if type(value) is str and len(value) <= HEAD:
+        return Written(address, len(value), value.encode("latin-1"))
+    if isinstance(value, dict) and "bulk" in value:
         return Written(address, value["bulk"], data_of(value), value["digest"])
-    data = data_of(value)
-    return Written(address, len(data), data)
+    return written(address, data_of(value))
 
 
 def written_value(write: Written) -> Sequence[Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,14 +15,13 @@ from vof.errors import GuestFault
 from vof.events import ClientCall, ClientReturn, Event, Written
 from vof.firmware.table import SERVICES, Argument, Kind
 from vof.memory import MemoryAccess, MemoryTap
+from vof.trace.data import GIVEN, HEAD, digest_of, written
 
 if TYPE_CHECKING:
     from vof.firmware import OpenFirmware
 
-__all__ = ["CallKeeper", "Watcher", "digest_of", "written"]
+__all__ = ["HEAD", "CallKeeper", "Watcher", "digest_of", "written"]
 
-HEAD = 256
-"""Bytes of a piece of memory that an event carries."""
 TEXT_LIMIT = 2048
 """Bytes of a string that an argument points to, its NUL among them."""
 _HANDLES = (Kind.PACKAGE, Kind.INSTANCE)
@@ -181,6 +179,7 @@ class Watcher:
             self._now() - begun.started,
             self._engine,
             self._trap,
+            _given(event, log) if event.service in GIVEN else None,
         )
         if self.keeper is not None:
             self.keeper.keep(whole, log)
@@ -199,17 +198,6 @@ class Watcher:
                 paths[handle] = instance.path
 
 
-def written(address: int, data: bytes) -> Written:
-    """What was written, as an event carries it."""
-    size = len(data)
-    return Written(address, size, data) if size <= HEAD else Written(address, size, data[:HEAD], digest_of(data))
-
-
-def digest_of(data: bytes) -> str:
-    """A digest that tells apart what a boot may hold; not for secrets."""
-    return blake2b(data, digest_size=8).hexdigest()
-
-
 def _writes(log: list[MemoryAccess]) -> tuple[Written, ...]:
     """All that was written but the result cells, which the event has."""
     if not any(access[0] for access in log):
@@ -225,6 +213,17 @@ def _writes(log: list[MemoryAccess]) -> tuple[Written, ...]:
             if write and (address != results or not isinstance(data, tuple))
         ]
     )
+
+
+def _given(event: ClientReturn, log: list[MemoryAccess]) -> Written | None:
+    """What a client gave at its buffer."""
+    place = GIVEN[event.service]
+    if place >= len(event.arguments):
+        return None
+    wanted = event.arguments[place]
+    # The first access is to the argument block.
+    found = next((data for write, address, data in log[1:] if address == wanted and not write), None)
+    return None if found is None else written(wanted, _to_bytes(found))
 
 
 def _to_bytes(data: bytes | str | tuple[int, ...]) -> bytes:
