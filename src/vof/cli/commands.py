@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 
 COMMANDS = {
     "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
+    "report": ("vof.cli.html_report", "make one HTML page of a recording"),
     "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
     "replay": ("vof.cli.replay", "make the calls of a recorded boot again, and compare"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),

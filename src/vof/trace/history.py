@@ -1,25 +1,26 @@
 """`History`: a recording put in order for those who draw it: calls as they began, and what stood around them.
 
 A recording tells calls as they returned and each run's times from that run's start. Here calls stand as they began,
-those made inside of a call right behind it, and runs follow each other on one clock. Whatever a file says is bounded and
-checked: what comes out has the types that are declared, and as much of it as a reader can look at.
+those made inside of a call right behind it, and runs follow each other on one clock. Whatever a file says is bounded
+and checked: what comes out has the types that are declared, and as much of it as a reader can look at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from vof.errors import UsageError
 from vof.trace.claims import ClaimHistory, Span
+from vof.trace.data import GIVEN
 from vof.trace.lines import Line, data_of
 from vof.trace.recording import Recording
 
-__all__ = ["Boot", "Call", "Data", "History", "Happening", "Output", "read_history"]
+__all__ = ["Boot", "Call", "Data", "Happening", "History", "Output", "read_history"]
 
-CALLS_LIMIT = 1_000_000
+CALLS_LIMIT = 500_000
 """Calls that are kept; of a longer recording, the first."""
 _OUTPUTS_LIMIT = 200_000
 _HAPPENINGS_LIMIT = 10_000
@@ -58,7 +59,7 @@ class Call:
         started, took: nanoseconds. No call reaches into the next, and none out of the one that it is inside of.
         boot: the place of its firmware's start in `History.boots`, -1 before the first.
         wrote: guest memory that the firmware wrote, its result cells apart.
-        given: what a `write` or `setprop` found at its buffer.
+        given: what a `write`, `setprop` or `chain` found at its buffer.
     """
 
     service: str
@@ -161,14 +162,12 @@ def read_history(recording: Recording) -> History:
         UsageError: it can't be read, or what it holds makes no sense.
     """
     reader = _Reader(recording.header)
-    number = 0
     try:
-        for number, line in enumerate(recording.lines(), 1):
+        for line in recording.lines():
             reader.take(line)
         return reader.finish(recording.complete)
     except (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        what = type(error).__name__
-        raise UsageError(f"{recording.path} is damaged: line {number} makes no sense ({what})") from None
+        raise UsageError(f"{recording.path} is damaged: line {reader.number} makes no sense") from error
 
 
 class _Reader:
@@ -176,6 +175,7 @@ class _Reader:
 
     def __init__(self, header: Line) -> None:
         self.history = History(header)
+        self.number = 0
         self._offset = 0
         self._latest = 0
         self._runs = 0
@@ -194,6 +194,7 @@ class _Reader:
 
     def take(self, line: Line) -> None:
         """Read one; what this version doesn't know is left out."""
+        self.number += 1
         take = self._kinds.get(line["is"])
         if take is not None:
             take(line)
@@ -234,7 +235,7 @@ class _Reader:
         tree = _checked_tree(line["tree"])
         memory = _bounded(line["memory"], 1 << 48)
         known = tuple((name, _bounded(start, 1 << 48), _bounded(size, 1 << 48)) for name, start, size in areas if size)
-        self.history.boots.append(Boot(self._time(line["at"] * 1000), memory, known, tree))
+        self.history.boots.append(Boot(self._time(line["at"], 1000), memory, known, tree))
         del self.history.boots[_HAPPENINGS_LIMIT:]
 
     def _take_call(self, line: Line, depth: int = 0) -> None:
@@ -255,12 +256,12 @@ class _Reader:
 
     def _call(self, line: Line, boot: int, depth: int) -> Call:
         started, took = line["us"]
-        started = self._time(started * 1000)
-        took = _bounded(took * 1000, _LONGEST)
+        started = self._time(started, 1000)
+        took = _bounded(took, _LONGEST, 1000)
         self._latest = max(self._latest, min(started + took, _LONGEST))
         service = _text(line["service"])
         arguments = _cells(line["args"])
-        place = _GIVEN.get(service)
+        place = GIVEN.get(service)
         given = None
         if place is not None and len(arguments) > place and line.get("reads"):
             given = _given(arguments[place], line["reads"][1:])
@@ -283,44 +284,42 @@ class _Reader:
 
     def _take_output(self, line: Line) -> None:
         if len(self.history.outputs) < _OUTPUTS_LIMIT:
-            output = Output(self._time(line["at"] * 1000), str(line["data"])[:_PROPERTY_LIMIT], line["is"] == "in")
+            output = Output(self._time(line["at"], 1000), str(line["data"])[:_PROPERTY_LIMIT], line["is"] == "in")
             self.history.outputs.append(output)
 
     def _take_phase(self, line: Line) -> None:
-        self._happen(line["seconds"] * 1e9, "phase", line["name"], line["detail"])
+        self._happen(line["seconds"], "phase", line["name"], line["detail"], unit=1e9)
 
     def _take_tree(self, line: Line) -> None:
-        self._happen(self._latest - self._offset, "tree", "tree replaced", f"{int(line['nodes'])} nodes")
+        self._happen(self._now, "tree", "tree replaced", f"{int(line['nodes'])} nodes", unit=1)
 
     def _take_injected(self, line: Line) -> None:
-        self._happen(line["at"] * 1000, "injected", line["fault"], line["what"])
+        self._happen(line["at"], "injected", line["fault"], line["what"])
 
     def _take_restored(self, line: Line) -> None:
-        self._happen(self._latest - self._offset, "restored", "snapshot restored")
+        self._happen(self._now, "restored", "snapshot restored", unit=1)
 
     def _take_end(self, line: Line) -> None:
-        self._happen(line["at"] * 1000, "end", line["reason"], line["message"])
+        self._happen(line["at"], "end", line["reason"], line["message"])
 
-    def _happen(self, at: float, kind: str, name: str, detail: str = "") -> None:
+    def _happen(self, at: Any, kind: str, name: str, detail: str = "", *, unit: float = 1000) -> None:
         if len(self.history.happenings) < _HAPPENINGS_LIMIT or kind == "end":
-            self.history.happenings.append(Happening(self._time(at), kind, _text(name), _text(detail)))
+            self.history.happenings.append(Happening(self._time(at, unit), kind, _text(name), _text(detail)))
 
-    def _time(self, nanoseconds: float) -> int:
-        """A time of the run, on the clock of all."""
-        time = min(self._offset + _bounded(nanoseconds, _LONGEST), _LONGEST)
+    @property
+    def _now(self) -> int:
+        """The latest time of this run that was told."""
+        return self._latest - self._offset
+
+    def _time(self, value: Any, unit: float) -> int:
+        """A time of the run, in units of so many nanoseconds, on the clock of all."""
+        time = min(self._offset + _bounded(value, _LONGEST, unit), _LONGEST)
         self._latest = max(self._latest, time)
         return time
 
 
-_GIVEN = {"write": 1, "setprop": 2}
-"""The argument that points to what a service is given."""
-
-
 def _given(address: int, reads: Sequence[Any]) -> Data | None:
-    for start, value in reads:
-        if start == address and not (isinstance(value, dict) and "z" in value):
-            return _data(start, value)
-    return None
+    return next((_data(start, value) for start, value in reads if start == address), None)
 
 
 def _data(address: int, value: Any) -> Data:
@@ -350,8 +349,9 @@ def _in_order(calls: list[Call]) -> list[Call]:
         start = min(max(call.started, ends[depth]), limit)
         end = min(start + call.took, limit)
         if start != call.started or end - start != call.took:
-            call = _moved(call, start, end - start)  # noqa: PLW2901
-        ordered.append(call)
+            ordered.append(_moved(call, start, end - start))
+        else:
+            ordered.append(call)
         ends[depth] = end
         limits.append(end)
         ends.append(start)
@@ -390,16 +390,17 @@ def _moved(call: Call, started: int, took: int) -> Call:
 
 def _checked_tree(tree: Any) -> list[Any]:
     """The tree with its types made sure, and no larger than a reader can look at."""
-    room = iter(range(_TREE_LIMIT))
+    count = 0
 
     def check(node: Any) -> list[Any]:
-        next(room, None)
+        nonlocal count
+        count += 1
         name, phandle, properties, children = node
         values = {}
         for key, value in [*properties.items()][:_PROPERTY_LIMIT]:
             data = value.encode("latin-1")
             values[_text(key)] = (data[:_PROPERTY_LIMIT].decode("latin-1"), len(data))
-        return [_text(name), _cell(phandle), values, [check(child) for child in children if room.__length_hint__()]]
+        return [_text(name), _cell(phandle), values, [check(child) for child in children if count < _TREE_LIMIT]]
 
     return check(tree)
 
@@ -418,13 +419,8 @@ def _cells(values: Sequence[Any]) -> tuple[int, ...]:
     return tuple([int(value) & _MASK for value in values[:_CELLS_LIMIT]])
 
 
-def _bounded(value: float, limit: int) -> int:
-    return min(max(int(value), 0), limit)
-
-
-def names_in_order(history: History) -> Iterator[str]:
-    """The services that were called, those called most first."""
-    counts: dict[str, int] = {}
-    for call in history.calls:
-        counts[call.service] = counts.get(call.service, 0) + 1
-    return iter(sorted(counts, key=lambda name: (-counts[name], name)))
+def _bounded(value: Any, limit: int, factor: float = 1) -> int:
+    """A number of a file, times a factor; at least 0."""
+    if not isinstance(value, int | float):
+        raise TypeError("no number")
+    return min(max(int(value * factor), 0), limit)

@@ -1,0 +1,116 @@
+// What the console showed, line by line, beside the calls that made it.
+
+const screen_ = { lines: [], rows: [], list: null, columns: 0 };
+const LINE = 20;
+
+function setUpConsole() {
+  screen_.lines = linesOf(app.data);
+  byId("console-count").textContent = screen_.lines.length ? plural(screen_.lines.length, "line") + "; choose one to see the call that was at work" : "The console showed nothing.";
+  screen_.list = new LongList({
+    element: byId("console"), rowHeight: LINE, draw: drawLine, choose: (index, event) => {
+      const line = screen_.lines[screen_.rows[index][0]];
+      const call = callThen(line.at);
+      if (call >= 0) select(call, "console");
+      if (event.key === "Enter") byId("details").focus();
+    },
+  });
+  new ResizeObserver(breakLines).observe(byId("console"));
+  when("tab", (name) => {
+    if (name !== "console") return;
+    breakLines();
+    requestAnimationFrame(() => app.selected >= 0 && showLine(app.selected));
+  });
+  when("select", ({ call, from }) => {
+    if (app.tab === "console" && from !== "console" && call >= 0) showLine(call);
+  });
+}
+
+// The call that was at work at a moment, or else the last before it.
+function callThen(at) {
+  const inside = app.calls.at(at);
+  return inside >= 0 ? inside : Math.max(0, lastAtMost(app.calls.started, at));
+}
+
+const SEQUENCE = /\x1b\[([0-9;?]*)([A-Za-z@`])|\x1b[()][A-Za-z0-9]|\x1b./g;
+const ELSEWHERE = "\uffff";
+
+// Lines, each with the moment of its first letter. Where a program moves the cursor, what follows is a line of its own;
+// what else it says to a terminal is left out.
+function linesOf(data) {
+  const lines = [];
+  let line = null;
+  let kept = "";
+  const { at, text, typed } = data.outputs;
+  const keys = new Set(typed);
+  const end = () => {
+    if (line && line.text.trimEnd()) lines.push(line);
+    line = null;
+  };
+  at.forEach((moment, index) => {
+    const isTyped = keys.has(index);
+    if (line && line.typed !== isTyped) end();
+    let piece = kept + data.strings[text[index]];
+    kept = "";
+    const open = /\x1b(\[[0-9;?]*)?$/.exec(piece);
+    if (open && piece.length - open.index < 24) {
+      kept = open[0];
+      piece = piece.slice(0, open.index);
+    }
+    piece = piece.replace(SEQUENCE, (_, _numbers, letter) => (letter && "HfJABd".includes(letter) ? ELSEWHERE : ""));
+    for (const letter of piece) {
+      if (letter === "\n" || letter === ELSEWHERE) end();
+      else if (letter === "\r") continue;
+      else if (letter === "\b") {
+        if (line) line.text = line.text.slice(0, -1);
+      } else {
+        if (!line) line = { at: moment, text: "", typed: isTyped };
+        if (line.text.length < 2000) line.text += letter === "\t" ? "    " : letter;
+      }
+    }
+  });
+  end();
+  return lines;
+}
+
+// Long lines take more than one row of the list.
+function breakLines() {
+  const element = byId("console");
+  if (!element.clientWidth) return;
+  const letter = make("span", { class: "probe" }, "0".repeat(40));
+  element.append(letter);
+  const width = letter.getBoundingClientRect().width / 40 || 7;
+  letter.remove();
+  const columns = Math.max(16, Math.floor((element.clientWidth - 118) / width));
+  if (columns === screen_.columns) return screen_.list.update();
+  screen_.columns = columns;
+  const rows = [];
+  screen_.lines.forEach((line, index) => {
+    for (let start = 0; start === 0 || start < line.text.length; start += columns) rows.push([index, start]);
+  });
+  screen_.rows = rows;
+  return screen_.list.resize(rows.length);
+}
+
+function drawLine(element, index) {
+  const [number_, start] = screen_.rows[index];
+  const line = screen_.lines[number_];
+  if (line.typed) element.classList.add("typed");
+  element.append(
+    make("span", { class: "at" }, start ? "" : moment(line.at)),
+    make("span", { class: "output" }, (line.typed && !start ? "⌨ " : "") + line.text.slice(start, start + screen_.columns)));
+}
+
+function showLine(call) {
+  const end = app.calls.end(call);
+  const found = lastAtMost(screen_.lines.map((line) => line.at), end);
+  const row = screen_.rows.findIndex(([line]) => line === Math.max(0, found));
+  if (row < 0) return;
+  screen_.list.activate(row);
+  screen_.list.reveal(row, true);
+}
+
+function openConsole(call) {
+  openTab("console");
+  showLine(call);
+  byId("console").focus({ preventScroll: true });
+}
