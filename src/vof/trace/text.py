@@ -373,25 +373,28 @@ def quoted(text: str, limit: int, size: int | None = None) -> str:
     dots = "..." if (len(text) if size is None else size) > limit or (size or 0) > len(text) else ""
     text = text[:limit]
     if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
-        text = "".join([_ESCAPES.get(each) or _escaped(each) for each in text])
+        text = text.translate(_ESCAPED)
+        if not text.isascii():  # nothing that the firmware read
+            text = "".join(map(_escape, text))
     return f'"{text}"{dots}'
 
 
-_ESCAPES = {"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
-
-
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
+    code = ord(character)
     if character.isascii() and character.isprintable():
         return character
-    code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+_ESCAPED = {code: _escape(chr(code)) for code in range(0x100)}
+_ESCAPED |= str.maketrans({"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
 
 
 def _printable(text: str) -> str:
     """Text without what a terminal might obey."""
     if text.isprintable():
         return text
-    return "".join([each if each.isprintable() else _ESCAPES.get(each) or _escaped(each) for each in text])
+    return "".join([each if each.isprintable() else _escape(each) for each in text])
 
 
 _TEXT = bytes([*b"\t\n\r\x1b", *range(0x20, 0x7F)])
