@@ -144,13 +144,11 @@ class _Armed:
 
 
 class _FaultyBlock:
-    """A port `Block` that may fail. Until it has to, its methods are the disk's own."""
+    """A port `Block` that may fail."""
 
     def __init__(self, block: Block) -> None:
         self._block = block
         self._armed: list[_Armed] = []
-        self.read: Callable[[int, int], bytes] = block.read
-        self.write: Callable[[int, bytes], None] = block.write
 
     @property
     def block_size(self) -> int:
@@ -162,14 +160,13 @@ class _FaultyBlock:
 
     def arm(self, armed: _Armed) -> None:
         self._armed.append(armed)
-        self.read, self.write = self._read, self._write
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
         for armed in self._armed:
             armed.at_disk("disk read")
         return self._block.read(offset, length)
 
-    def _write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes) -> None:
         for armed in self._armed:
             armed.at_disk("disk write")
         self._block.write(offset, data)
