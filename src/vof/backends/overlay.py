@@ -24,12 +24,14 @@ class OverlayDisk:
 
     Attributes:
         holds: as above; it may be set once there is something to be kept.
+        bytes_read: how many were read so far.
     """
 
     def __init__(self, base: Block, *, limit: int = _LIMIT, holds: bool = True) -> None:
         self.base = base
         self.limit = limit
         self.holds = holds
+        self.bytes_read = 0
         self._chunks: dict[int, bytes] = {}
 
     @property
@@ -45,6 +47,7 @@ class OverlayDisk:
     def read(self, offset: int, length: int) -> bytes:
         """Port `Block`."""
         below = self.base.read(offset, length)
+        self.bytes_read += len(below)
         first, end = offset // _CHUNK, -(-(offset + len(below)) // _CHUNK)
         changed = [number for number in range(first, end) if number in self._chunks] if self._chunks else []
         if not changed:

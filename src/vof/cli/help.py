@@ -37,7 +37,8 @@ def _heading(group: Group) -> str:
 
 
 def _spelling(option: Option) -> str:
-    return ", ".join(option.names) + (f" {option.value}" if option.value else "")
+    value = f"[={option.value}]" if option.optional else f" {option.value}" if option.value else ""
+    return ", ".join(option.names) + value
 
 
 def _explanation(option: Option) -> str:

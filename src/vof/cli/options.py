@@ -23,12 +23,14 @@ class Option:
         value: what its value is called in `--help`; empty where it takes none.
         help: what it does.
         repeats: whether it may be given more than once; of others the last one counts, as with QEMU.
+        optional: whether it may stand without its value; one that it is given follows an `=`.
     """
 
     names: tuple[str, ...]
     value: str
     help: str
     repeats: bool = False
+    optional: bool = False
 
     @property
     def name(self) -> str:
@@ -109,7 +111,7 @@ def read_options(arguments: Sequence[str], groups: Sequence[Group], *, operands:
                 given.operands += rest
         elif argument.startswith("-") and argument != "-":
             option, value = _find(argument, known, passes_on)
-            if option.value and value is None:
+            if option.value and value is None and not option.optional:
                 value = next(rest, None)
                 if value is None:
                     raise UsageError(f"{argument} needs a value: {argument} {option.value}")

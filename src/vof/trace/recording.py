@@ -64,8 +64,8 @@ class Recording:
         """Every line, as it was written."""
         self.complete = False
         for line in read_lines(self.path):
-            if line["is"] == "end":
-                self.complete = True
+            if line["is"] in ("header", "end"):  # of several runs, the last one counts
+                self.complete = line["is"] == "end"
             yield line
 
     def boots(self) -> Iterator[Line]:

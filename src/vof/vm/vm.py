@@ -178,6 +178,12 @@ class VM:
         return self.firmware.tree
 
     @property
+    def loaded(self) -> int:
+        """Bytes of the client program's files that were put into memory, and that the firmware read from disks."""
+        files = sum(size for _, size in self.images.ranges)
+        return files + sum(disk.bytes_read for disk in self._board.disks)
+
+    @property
     def hypervisor(self) -> VirtualHypervisor | None:
         """What the machine provides outside the guest besides the client interface; more may be put into it.
 
