@@ -110,6 +110,10 @@ class Watcher:
         else:
             self._tell(event)
 
+    def forget(self) -> None:
+        """Somebody has looked at memory between two calls: that is none of the next call's."""
+        self._tap.log = []
+
     def step_aside(self) -> None:
         """The guest runs inside of a call: what its own calls do is logged apart."""
         self._saved.append(self._tap.log)

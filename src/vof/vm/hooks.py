@@ -153,32 +153,36 @@ class _Hooked:
     def __call__(self, firmware: OpenFirmware, *cells: Any) -> Any:
         plain = (*cells[:-2], *cells[-2]) if self.row.variadic else cells
         call = Call(self.vm, firmware, self.row, plain)
-        firmware.hooked = "instead"
-        for hook in (*self.before, *self.instead):
-            answer = hook(call)
-            if answer is not None or hook in self.instead:
-                return answer
-        firmware.hooked = ""
         if not self.after:
-            return self.row.function(firmware, *cells)
+            return self._answer(call, cells)
         fault: GuestFault | PortError | Throw | None = None
         try:
-            answer = self.row.function(firmware, *cells)
+            answer = self._answer(call, cells)
         except (GuestFault, PortError, Throw) as failed:
             fault, call.fault = failed, str(failed)
             answer = failed.code if isinstance(failed, Throw) else self.row.failure
         if isinstance(answer, int | tuple):
             results = (answer,) if isinstance(answer, int) else answer
             call.results = tuple([cell & 0xFFFFFFFF for cell in results])
-        firmware.hooked = "after"
         for hook in self.after:
             changed = hook(call)
             if changed is not None:
+                firmware.hooked = firmware.hooked or "after"
                 return changed
-        firmware.hooked = ""
         if fault is not None:
             raise fault
         return answer
+
+    def _answer(self, call: Call, cells: tuple[Any, ...]) -> Any:
+        """What comes of it before those who come after."""
+        firmware = call.firmware
+        firmware.hooked = "instead"  # should the hook fail the call
+        for hook in (*self.before, *self.instead):
+            answer = hook(call)
+            if answer is not None or hook in self.instead:
+                return answer
+        firmware.hooked = ""
+        return self.row.function(firmware, *cells)
 
 
 def find_service(name: str) -> Service:

@@ -197,6 +197,11 @@ class Observers:
         if self._recorder is not None:
             self._recorder.note("restored")
 
+    def go_on(self) -> None:
+        """The guest goes on after a script, or a user at the prompt, could look around."""
+        if self._watcher is not None:
+            self._watcher.forget()
+
     def tend(self) -> None:
         """Nothing happens at the moment."""
         if self._recorder is not None:

@@ -429,6 +429,7 @@ class VM:
     # The run loop
 
     def _loop(self) -> None:
+        self._observers.go_on()
         while self.ending is None and not self._done():
             try:
                 what = self.engine.trap.serve()
@@ -490,6 +491,7 @@ class VM:
     def _give_prompt(self) -> None:
         if self.prompt is not None:
             self.prompt()
+            self._observers.go_on()
         else:
             self.console.write(b"\r\n[vof: the prompt was asked for, and nobody is there: the client goes on]\r\n")
 
