@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -135,6 +134,8 @@ class Observers:
         recorder = self._recorder
         if recorder is None:
             return
+        import platform
+
         config = self._config
         options = {each.name: getattr(config, each.name) for each in fields(config)}
         recorder.write_header(
