@@ -57,11 +57,18 @@ class NoEnd:
 
 
 class StreamEnd:
-    """Two descriptors that are no terminal: pipes or files. At the end of input the machine runs on."""
+    """Two descriptors that are no terminal: pipes or files. At the end of input the machine runs on.
 
-    def __init__(self, reading: int, writing: int) -> None:
+    Args:
+        reading: where input comes from.
+        writing: where output goes.
+        before_output: called before each output, if given.
+    """
+
+    def __init__(self, reading: int, writing: int, before_output: Callable[[], None] | None = None) -> None:
         self._reading = reading
         self._writing = writing
+        self._before_output = before_output
 
     def register(self, selector: selectors.BaseSelector, on_input: Callable[[bytes], None]) -> None:
         """Watch the reading side."""
@@ -91,6 +98,8 @@ class StreamEnd:
             BrokenPipeError: nobody reads it any more.
             UsageError: it can't be written.
         """
+        if self._before_output is not None:
+            self._before_output()
         _write_all(self._writing, data)
 
     def close(self) -> None:
@@ -105,10 +114,18 @@ class TerminalEnd(StreamEnd):
         writing: where output goes.
         watch: who restores the terminal should this process die.
         quit: called when the user wants the machine ended.
+        before_output: as for `StreamEnd`.
     """
 
-    def __init__(self, reading: int, writing: int, watch: Watch, quit: Callable[[], None]) -> None:
-        super().__init__(reading, writing)
+    def __init__(
+        self,
+        reading: int,
+        writing: int,
+        watch: Watch,
+        quit: Callable[[], None],
+        before_output: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(reading, writing, before_output)
         self._watch = watch
         self._quit = quit
         self._escaped = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,15 @@ from vof.cli.machine_options import CHANGES, ENGINE, HELP, MACHINE, PROGRAM, con
 from vof.cli.options import Given, Group, Option
 from vof.cli.qemu_help import asks_for_help, show_qemus_help
 from vof.cli.report import say
+from vof.cli.trace_options import LIVE
 from vof.cli.user_end import check_console, open_console
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
+    from vof.cli.live_trace import TraceWish
+    from vof.cli.progress import Progress
     from vof.events import Event
-    from vof.vm import Config
+    from vof.vm import VM, Config
 
 __all__ = ["COMMAND", "RUN", "Run", "run_machine"]
 
@@ -31,6 +34,7 @@ RUN = Group(
         Option(("--console",), "PLACE", "stdio (the default), file:PATH, unix:PATH (a socket) or none"),
         Option(("--timeout",), "SECONDS", "end the machine after so long, with status 124"),
         Option(("--record",), "FILE[,append=on]", "record the run, for vof trace, report, diff and replay"),
+        *LIVE,
         Option(
             ("--break",),
             "SERVICE[:RESULT]",
@@ -64,8 +68,9 @@ def _run(given: Given) -> int:
         raise UsageError("nothing to boot: name a client program by -kernel FILE")
     if config.engine_name == "unicorn":
         from vof.cli.contained import wait_for_child
+        from vof.cli.progress import erase_what_is_left
 
-        status = wait_for_child()
+        status = wait_for_child(lambda: erase_what_is_left(console_here=run.console_here))
         if status is not None:
             return status
     return run_machine(config, run)
@@ -80,12 +85,19 @@ class Run:
         timeout: seconds after which it is ended; None for never.
         verbose: whether each phase is told.
         breaks: the values of `--break`.
+        trace: the calls that are shown as they happen; None for none.
     """
 
     console: str
     timeout: float | None
     verbose: bool
     breaks: tuple[str, ...]
+    trace: TraceWish | None
+
+    @property
+    def console_here(self) -> bool:
+        """Whether the console is on the terminal that messages go to."""
+        return self.console == "stdio" and sys.stdout.isatty() and sys.stderr.isatty()
 
     @classmethod
     def of(cls, given: Given) -> Run:
@@ -96,7 +108,8 @@ class Run:
         """
         place = given.last("--console", "stdio")
         check_console(place)
-        return cls(place, _seconds(given.last("--timeout")), "-v" in given, tuple(given.all("--break")))
+        timeout = _seconds(given.last("--timeout"))
+        return cls(place, timeout, "-v" in given, tuple(given.all("--break")), _trace_wish(given))
 
 
 def run_machine(config: Config, run: Run) -> int:
@@ -106,17 +119,21 @@ def run_machine(config: Config, run: Run) -> int:
     from vof.vm import VM, EndReason
 
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
-    with closing(Guardian()) as guardian, closing(VM(config)) as vm:
+    with ExitStack() as closers, closing(Guardian()) as guardian, closing(VM(config)) as vm:
+        progress = _watch(vm, run, closers)
+        before_output = progress.before_output if progress is not None else None
         if run.verbose:
             vm.listen(_show_phase, Phase)
         if run.breaks:
             from vof.cli.breaks import set_breaks
 
             set_breaks(vm, run.breaks)
-        vm.console.user = open_console(run.console, guardian, vm.quit)
+        vm.console.user = open_console(run.console, guardian, vm.quit, before_output)
         with closing(vm.console.user):
             vm.start(guardian)
             if config.memory_file:
+                if progress is not None:
+                    progress.erase()
                 say(vm.engine.describe())
             ending = vm.wait(run.timeout)
     if ending is None:
@@ -125,6 +142,36 @@ def run_machine(config: Config, run: Run) -> int:
     if ending.reason is not EndReason.POWER_OFF:
         say(ending.message)
     return ending.status
+
+
+def _watch(vm: VM, run: Run, closers: ExitStack) -> Progress | None:
+    """Have a trace of the machine, if it is wanted, and a progress line where there is a terminal for it."""
+    on_stderr = False
+    if run.trace is not None:
+        from vof.cli.live_trace import LiveTrace
+
+        trace = LiveTrace(run.trace, console_here=run.console_here)
+        on_stderr = trace.on_stderr
+        closers.callback(trace.close)
+        trace.watch(vm)
+    if on_stderr or run.breaks or not sys.stderr.isatty():
+        return None
+    from vof.cli.progress import Progress, shows_progress
+
+    if not shows_progress():
+        return None
+    progress = Progress(console_here=run.console_here)
+    closers.callback(progress.close)
+    progress.watch(vm)
+    return progress
+
+
+def _trace_wish(given: Given) -> TraceWish | None:
+    if not any(option.name in given for option in LIVE):
+        return None
+    from vof.cli.live_trace import TraceWish
+
+    return TraceWish.of(given)
 
 
 def _seconds(text: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -16,8 +17,11 @@ _PR_SET_PDEATHSIG = 1
 _FAILED = 1
 
 
-def wait_for_child() -> int | None:
+def wait_for_child(tidy_up: Callable[[], None]) -> int | None:
     """Go on in a child process, and wait for it here.
+
+    Args:
+        tidy_up: called once the child was ended by a signal that it did not catch.
 
     Returns:
         In the child None; in the parent the child's exit status.
@@ -41,6 +45,7 @@ def wait_for_child() -> int | None:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status >= 0:
         return status
+    tidy_up()
     ended_by = signal.Signals(-status)
     if ended_by in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE):
         say(f"the guest brought the unicorn engine down ({ended_by.name}): --engine qemu may run it")

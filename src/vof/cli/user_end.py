@@ -30,13 +30,16 @@ def check_console(place: str) -> None:
         raise UsageError(f'--console "{place}": it may be {_PLACES}')
 
 
-def open_console(place: str, watch: Watch, quit: Callable[[], None]) -> UserEnd:
+def open_console(
+    place: str, watch: Watch, quit: Callable[[], None], before_output: Callable[[], None] | None = None
+) -> UserEnd:
     """The user's end of the console.
 
     Args:
         place: the value of `--console`.
         watch: who restores the terminal and removes a socket should this process die.
         quit: called when the user wants the machine ended.
+        before_output: called before anything is written to a terminal.
 
     Raises:
         UsageError: it can't be had.
@@ -53,5 +56,5 @@ def open_console(place: str, watch: Watch, quit: Callable[[], None]) -> UserEnd:
         return SocketEnd(path, watch)
     if os.isatty(_INPUT) and os.isatty(_OUTPUT):
         print("vof: Ctrl-a h for help, Ctrl-a x to end", file=sys.stderr, flush=True)
-        return TerminalEnd(_INPUT, _OUTPUT, watch, quit)
-    return StreamEnd(_INPUT, _OUTPUT)
+        return TerminalEnd(_INPUT, _OUTPUT, watch, quit, before_output)
+    return StreamEnd(_INPUT, _OUTPUT, before_output)

@@ -99,11 +99,11 @@ def parse_filter(expressions: Iterable[str], paths: Iterable[str] = ()) -> CallF
         if qualifier in ("trace", "t"):
             negated = value.startswith("!")
             names, has_console = _services(expression, value.removeprefix("!"))
-            console |= has_console
+            console = (console or has_console) and not (negated and has_console)
             if negated:
                 without |= names
             else:
-                positive = True
+                positive |= bool(names) or not has_console
                 only |= names
         elif qualifier in ("path", "P"):
             wanted_paths += _list(expression, value)
@@ -114,8 +114,7 @@ def parse_filter(expressions: Iterable[str], paths: Iterable[str] = ()) -> CallF
     for path in wanted_paths:
         if not path:
             raise UsageError("-P takes a path, as in -P /chosen")
-    if console and CONSOLE in without:
-        console = False
+    positive |= console and not without  # the console alone
     return CallFilter(
         frozenset(only) if positive else None, frozenset(without), tuple(wanted_paths), frozenset(statuses), console
     )
