@@ -64,6 +64,10 @@ class Engine(Protocol):
         """What was started, in a few words."""
         ...
 
+    def version(self) -> str:
+        """What runs the guest, with its version; "" if that isn't known. It may take a while."""
+        ...
+
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """Have the engine's own descriptors watched.
 

@@ -82,6 +82,10 @@ class ExternalEngine:
     def start(self, guardian: Guardian) -> None:
         """See `Engine`. That is done elsewhere."""
 
+    def version(self) -> str:
+        """See `Engine`."""
+        return ""
+
     def describe(self) -> str:
         """See `Engine`."""
         return (

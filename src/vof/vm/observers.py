@@ -147,6 +147,7 @@ class Observers:
                 "engine": config.engine_name,
                 "trap": trap,
                 "running": engine.describe(),
+                "engine_version": engine.version(),
                 "command": list(command),
                 "options": {name: value for name, value in options.items() if value},
                 "host": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",

@@ -19,7 +19,7 @@ from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
 from vof.engines.mailbox import NONCE_AT, RESIDENT_AT, Mailbox
 from vof.engines.mailbox_trap import MailboxTrap
-from vof.engines.qemu.command import QemuOptions, command_line, find_qemu
+from vof.engines.qemu.command import QemuOptions, command_line, find_qemu, qemu_version
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
 from vof.engines.shared_file import copy_into
@@ -200,6 +200,12 @@ class QemuEngine:
         """See `Engine`."""
         where = f", gdb on port {self.user_gdb.port}" if self.user_gdb is not None else ""
         return f"process {self.pid}{where}"
+
+    def version(self) -> str:
+        """See `Engine`."""
+        with contextlib.suppress(VofError):
+            return f"QEMU {'.'.join(map(str, qemu_version(self.command[0])))}"
+        return ""
 
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`."""

@@ -124,6 +124,12 @@ class UnicornEngine:
         """See `Engine`."""
         return f"in this process, a {self._model.name}"
 
+    def version(self) -> str:
+        """See `Engine`."""
+        from importlib.metadata import version
+
+        return f"Unicorn {version('unicorn')}"
+
     def tend(self, selector: BaseSelector, take_output: Callable[[], bool], due: Callable[[], bool]) -> None:
         """See `Engine`. While the guest runs, this thread sees neither keys nor signals: another one looks for them."""
         self._alarm = self.runner.alarm = SignalAlarm()
