@@ -25,6 +25,8 @@ _EVERY = 0.1
 _WINDOW = 10
 """Looks that the rate is taken over."""
 _PATIENCE = 1.0
+_COLUMNS = 80
+"""Of a terminal that does not say."""
 _ERASE = b"\r\x1b[K"
 
 
@@ -114,8 +116,8 @@ class Progress:
         self._looks.append((now, calls))
         since, before = self._looks[0]
         rate = (calls - before) / (now - since) if now > since else 0.0
-        parts = [self._phase or "starting", f"{calls:,} calls", f"{rate:,.0f}/s", f"{_size(vm.loaded)} loaded"]
-        return f"vof: {now - self._started:5.1f} s  {', '.join(parts)}"
+        seconds = f"vof: {now - self._started:5.1f} s"
+        return f"{seconds}  {self._phase or 'starting'}  {calls:,} calls  {rate:,.0f}/s  {_size(vm.loaded)} loaded"
 
     def _show(self, text: str) -> None:
         """Have this on the line; nothing, if it is empty."""
@@ -124,7 +126,7 @@ class Progress:
         try:
             if os.tcgetpgrp(self._terminal) != os.getpgrp():  # in the background the line is the shell's
                 return
-            columns = os.get_terminal_size(self._terminal).columns
+            columns = os.get_terminal_size(self._terminal).columns or _COLUMNS
             os.write(self._terminal, _ERASE + text[: max(0, columns - 1)].encode())
             self._shown = text
         except OSError:  # the terminal is gone, or is not ours to ask
