@@ -1,11 +1,9 @@
 // What the console showed, line by line, beside the calls that made it.
 
-const screen_ = { lines: [], rows: [], list: null, columns: 0 };
+const screen_ = { lines: null, rows: [], list: null, columns: 0 };
 const LINE = 20;
 
 function setUpConsole() {
-  screen_.lines = linesOf(app.data);
-  byId("console-count").textContent = screen_.lines.length ? plural(screen_.lines.length, "line") + "; choose one to see the call that was at work" : "The console showed nothing.";
   screen_.list = new LongList({
     element: byId("console"), rowHeight: LINE, draw: drawLine, choose: (index, event) => {
       const line = screen_.lines[screen_.rows[index][0]];
@@ -23,6 +21,14 @@ function setUpConsole() {
   when("select", ({ call, from }) => {
     if (app.tab === "console" && from !== "console" && call >= 0) showLine(call);
   });
+}
+
+// Make the lines when they are first wanted.
+function readConsole() {
+  if (screen_.lines) return;
+  screen_.lines = linesOf(app.data);
+  const { length } = screen_.lines;
+  byId("console-count").textContent = length ? plural(length, "line") + "; choose one to see the call that was at work" : "The console showed nothing.";
 }
 
 // The call that was at work at a moment, or else the last before it.
@@ -75,7 +81,8 @@ function linesOf(data) {
 // Long lines take more than one row of the list.
 function breakLines() {
   const element = byId("console");
-  if (!element.clientWidth) return;
+  if (!element.clientWidth) return undefined;
+  readConsole();
   const letter = make("span", { class: "probe" }, "0".repeat(40));
   element.append(letter);
   const width = letter.getBoundingClientRect().width / 40 || 7;

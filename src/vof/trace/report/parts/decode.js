@@ -92,13 +92,13 @@ function valueText(value, size, format) {
   return "[" + byteText(value) + "]" + more;
 }
 
-// Bytes with their addresses and letters, sixteen a line.
+// Bytes with their addresses and letters, eight a line.
 function dump({ address, head, size }) {
   const lines = [];
-  for (let at = 0; at < head.length; at += 16) {
-    const row = head.slice(at, at + 16);
+  for (let at = 0; at < head.length; at += 8) {
+    const row = head.slice(at, at + 8);
     const letters = row.replace(/[^\x20-\x7e]/g, "·");
-    lines.push((address + at).toString(16).padStart(8, "0") + "  " + byteText(row).padEnd(47) + "  " + letters);
+    lines.push((address + at).toString(16).padStart(8, "0") + "  " + byteText(row).padEnd(23) + "  " + letters);
   }
   if (size > head.length) lines.push("… " + number(size - head.length) + " bytes more");
   return lines.join("\n");

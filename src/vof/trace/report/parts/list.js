@@ -3,7 +3,7 @@
 class LongList {
   // options: element, rowHeight (pixels, or a function), draw(row, index), choose(index), count
   constructor(options) {
-    Object.assign(this, { count: 0, active: -1, role: "option", key: () => false, ...options });
+    Object.assign(this, { count: 0, active: -1, role: "option", key: () => false, made: new Map(), ...options });
     this.inner = make("div", { class: "rows", role: "presentation" });
     this.element.replaceChildren(this.inner);
     this.update = nextFrame(() => this.draw_());
@@ -25,7 +25,9 @@ class LongList {
     return typeof this.rowHeight === "function" ? this.rowHeight() : this.rowHeight;
   }
 
+  // The rows are others now, or say something else.
   resize(count) {
+    this.made.clear();
     this.count = count;
     if (this.active >= count) this.active = -1;
     this.update();
@@ -67,29 +69,35 @@ class LongList {
     event.preventDefault();
   }
 
+  makeRow(index) {
+    const row = make("div", {
+      class: "row", id: this.element.id + "-" + index, role: this.role, "data-row": index,
+      "aria-posinset": index + 1, "aria-setsize": this.count,
+    });
+    this.draw(row, index);
+    return row;
+  }
+
   draw_() {
     const { element, inner, height, count } = this;
     if (!element.clientHeight) return;
     inner.style.height = count * height + "px";
     const first = Math.max(0, Math.floor(element.scrollTop / height) - 4);
     const last = Math.min(count, Math.ceil((element.scrollTop + element.clientHeight) / height) + 4);
-    const rows = [];
+    // A row that is still there stays the same element: a click on it begins and ends there.
+    const made = new Map();
     for (let index = first; index < last; index += 1) {
-      const row = make("div", {
-        class: "row" + (index === this.active ? " active" : ""),
-        id: element.id + "-" + index,
-        role: this.role,
-        "data-row": index,
-        "aria-posinset": index + 1,
-        "aria-setsize": count,
-        "aria-selected": index === this.active ? "true" : "false",
-      });
+      const row = this.made.get(index) || this.makeRow(index);
+      const active = index === this.active;
+      row.classList.toggle("active", active);
+      row.setAttribute("aria-selected", String(active));
       row.style.top = index * height + "px";
       row.style.height = height + "px";
-      this.draw(row, index);
-      rows.push(row);
+      made.set(index, row);
     }
-    inner.replaceChildren(...rows);
+    this.made = made;
+    const rows = [...made.values()];
+    if (rows.length !== inner.children.length || rows.some((row, place) => inner.children[place] !== row)) inner.replaceChildren(...rows);
     if (this.active >= first && this.active < last) element.setAttribute("aria-activedescendant", element.id + "-" + this.active);
     else element.removeAttribute("aria-activedescendant");
   }

@@ -21,10 +21,13 @@ function setUpMemory() {
   };
   const draw = nextFrame(drawMemory);
   for (const name of ["window", "theme", "select"]) when(name, draw);
-  when("tab", (name) => name === "memory" && draw());
+  when("tab", (name) => {
+    if (name !== "memory") return;
+    if (!byId("memory-table").childElementCount) showClaims(ROWS_SHOWN);
+    draw();
+  });
   new ResizeObserver(draw).observe(byId("memory-map"));
   listenToMemory(byId("memory-map"));
-  showClaims(ROWS_SHOWN);
 }
 
 // The addresses at which something begins or ends, and how far down each is drawn: 0 to 1. Gaps are short, unless the
@@ -72,7 +75,7 @@ function drawMemory() {
     context.fillStyle = colour("--line");
     context.fillRect(x(at), RULER - 3, 1, tall);
     context.fillStyle = colour("--quiet");
-    const text = time(at) === "0" ? "0" : NUMBERS.format(Number((at / 1e6).toFixed(3))) + " ms";
+    const text = ruled(at, unitOf(to - from));
     if (x(at) + context.measureText(text).width + 4 < width) context.fillText(text, x(at) + 4, 8);
   }
   labelEdges(context, width, height, tall);

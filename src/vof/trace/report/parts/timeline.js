@@ -198,18 +198,24 @@ function step(wide, width) {
   return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least);
 }
 
+// What a ruler over so much time counts in.
+function unitOf(wide) {
+  return wide >= 1e9 ? [1e9, "s"] : wide >= 1e6 ? [1e6, "ms"] : [1e3, "µs"];
+}
+
+const ruled = (at, [size, name]) => NUMBERS.format(Number((at / size).toFixed(3))) + " " + name;
+
 function drawRuler(context, width, height, x) {
   const { from, to } = app;
   const each = step(to - from, width);
-  const unit = each >= 1e9 ? [1e9, "s"] : each >= 1e6 ? [1e6, "ms"] : [1e3, "µs"];
+  const unit = unitOf(to - from);
   context.lineWidth = 1;
   for (let at = Math.ceil(from / each) * each; at <= to; at += each) {
     const place = Math.round(x(at)) + 0.5;
     context.fillStyle = colour("--line");
     context.fillRect(place, RULER - 4, 1, height);
     context.fillStyle = colour("--quiet");
-    const shown = at / unit[0];
-    const text = NUMBERS.format(Number(shown.toFixed(each < unit[0] ? 3 : 0))) + " " + unit[1];
+    const text = ruled(at, unit);
     if (place + context.measureText(text).width + 4 < width) context.fillText(text, place + 4, 8);
   }
 }
