@@ -26,7 +26,7 @@ RECORDING = ROOT / "tests" / "data" / "recordings" / "linux-pseries.vof"
 TABS = ("overview", "tree", "memory")
 SMALLER = 8
 """How much smaller the tests' pictures are."""
-COLOURS = 128
+COLOURS = 255
 """What is enough for the page, and keeps the picture small."""
 
 

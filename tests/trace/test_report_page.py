@@ -18,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 
 from vof.trace.recording import Recording
 from vof.trace.report import write_report
+from vof.trace.text import call_text
 
 pytestmark = pytest.mark.guest
 
@@ -84,6 +85,7 @@ def test_a_failure_leads_to_its_call(reader: Reader, linux: Path) -> None:
     assert row.text.split()[1:3] == ["finddevice", '"/vdevice/vtpm"']
     assert reader.text("#details .why") == 'no device "/vdevice/vtpm"'
     # Back to it by its address, as one would send it to somebody.
+    reader.wait(lambda: "#call=" in reader.driver.current_url)
     address = reader.driver.current_url.rpartition("#")[2]
     reader.open(linux, hash_=f"#{address}")
     reader.settle()
@@ -144,7 +146,7 @@ def test_a_call_is_decoded(reader: Reader, linux: Path) -> None:
     reader.type("#filter", "instance-to-path")
     reader.click("#calls .row")
     row = reader.text("#calls .row").replace("\n", " ")
-    assert re.search(r'instance-to-path /vdevice/vty@71000000, 0x[0-9a-f]+, 255 = 21 "/vdevice/vty@71000000"', row)
+    assert re.search(r'instance-to-path /vdevice/vty@71000000, 0x[0-9a-f]+, 255 = 21 "/vdevice/vty@71000000\\0"', row)
     details = reader.text("#details")
     assert "ihandle /vdevice/vty@71000000" in details and "2f 76 64 65 76 69 63 65" in details
 
@@ -164,6 +166,25 @@ def test_calls_inside_of_a_call_are_lanes_of_the_timeline(reader: Reader, callba
     around.click()
     reader.settle()
     assert reader.text("#details h2") == "call-method"
+
+
+SPOKEN = """
+    const texts = [];
+    for (let call = 0; call < arguments[0]; call += 1) {
+        texts.push(document.querySelector("#details .line").textContent);
+        document.querySelector("#details [aria-label='The call after']").click();
+    }
+    return texts;
+"""
+
+
+@pytest.mark.parametrize("name", ["linux-pseries", "grub-generic", "linux-in-process"])
+def test_each_call_reads_as_in_the_text_trace(reader: Reader, tmp_path: Path, name: str) -> None:
+    recording = DATA / "recordings" / f"{name}.vof"
+    expected = [call_text(event) for event in Recording.open(recording).calls()]
+    reader.open(report(recording, tmp_path), hash_="#call=0")
+    reader.settle()
+    assert reader.run(SPOKEN, len(expected)) == expected
 
 
 # Timeline
@@ -476,7 +497,7 @@ def test_a_hostile_recording_is_only_text(reader: Reader, tmp_path: Path) -> Non
         reader.settle()
         assert "\u202e" not in reader.text("body")
     assert "</script><script>window.harmed=1</script>" in reader.text("#calls")
-    assert r"\u{202e}\x00\x1b[31m" in reader.text("#ending")
+    assert r"\u202e\0\x1b[31m" in reader.text("#ending")
     reader.tab("tree")
     reader.type("#tree-search", "window.harmed")
     reader.press(Keys.ENTER, Keys.ARROW_DOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -106,7 +107,7 @@ def parse_filter(expressions: Iterable[str], paths: Iterable[str] = ()) -> CallF
                 positive |= bool(names) or not has_console
                 only |= names
         elif qualifier in ("path", "P"):
-            wanted_paths += _list(expression, value)
+            wanted_paths += _named(expression, re.split(",(?=/)", value))  # names of nodes have commas, too
         elif qualifier == "status":
             statuses |= _statuses(expression, value)
         else:
@@ -155,7 +156,10 @@ def _statuses(expression: str, value: str) -> set[str]:
 
 
 def _list(expression: str, value: str) -> Sequence[str]:
-    names = value.split(",")
+    return _named(expression, value.split(","))
+
+
+def _named(expression: str, names: Sequence[str]) -> Sequence[str]:
     if not all(names):
         raise UsageError(f"-e {expression}: a name is missing, as in -e claim,open or -e path=/chosen")
     return names

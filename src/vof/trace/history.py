@@ -28,7 +28,7 @@ _TREE_LIMIT = 20_000
 """Nodes of a tree."""
 _CELLS_LIMIT = 32
 _TEXT_LIMIT = 256
-_HEAD_LIMIT = 64
+_HEAD_LIMIT = 256
 _PROPERTY_LIMIT = 4096
 _LONGEST = 1 << 52
 """Nanoseconds: 52 days, and a number that JavaScript holds."""
@@ -42,7 +42,7 @@ class Data:
     Attributes:
         address: where.
         size: bytes.
-        head: the first of them, at most 64.
+        head: the first of them, at most 256.
     """
 
     address: int
@@ -269,7 +269,7 @@ class _Reader:
             service,
             arguments,
             _cells(line["results"]) if "results" in line else (),
-            int(line.get("status", 0)),
+            -1 if line.get("status", 0) else 0,
             _text(line["fault"]) if "fault" in line else "",
             depth,
             _text(line["outcome"]) if "outcome" in line else "",

@@ -97,9 +97,12 @@ class _Shape:
 
 @dataclass(slots=True)
 class _Held:
-    """A call that returned, and the calls that were made inside of it; no call where a filter took it out."""
+    """A call that returned, and the calls that were made inside of it.
 
-    event: ClientReturn | None
+    Its depth is that of the call that it is told of in place of, where a filter took that out.
+    """
+
+    event: ClientReturn
     depth: int
     inner: list[_Held]
 
@@ -304,18 +307,18 @@ class TextTrace:
             place -= 1
         inner = self._held[place:]
         del self._held[place:]
-        held = _Held(event if wanted else None, depth, inner)
-        if depth:
-            self._held.append(held)
-        else:
-            self._put(held)
+        if wanted:
+            inner = [_Held(event, depth, inner)]
+        for held in inner:
+            held.depth = depth
+            if depth:
+                self._held.append(held)
+            else:
+                self._put(held)
 
     def _put(self, held: _Held) -> None:
         event = held.event
-        if event is None:
-            for inner in held.inner:
-                self._put(inner)
-        elif not held.inner:
+        if not held.inner:
             self._line(event.started, self._text.line(event))
         else:
             self._line(event.started, self._text.unfinished(event))
@@ -394,7 +397,7 @@ def _printable(text: str) -> str:
     """Text without what a terminal might obey."""
     if text.isprintable():
         return text
-    return "".join([each if each.isprintable() else _escape(each) for each in text])
+    return "".join([each if each.isprintable() else _ESCAPED.get(ord(each)) or _escape(each) for each in text])
 
 
 _TEXT = bytes([*b"\t\n\r\x1b", *range(0x20, 0x7F)])

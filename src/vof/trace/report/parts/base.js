@@ -10,11 +10,12 @@ function clean(text) {
 }
 
 function escapeOf(code) {
+  if (code === 0) return "\\0";
   if (code === 10) return "\\n";
   if (code === 13) return "\\r";
   if (code === 9) return "\\t";
   if (code < 256) return "\\x" + code.toString(16).padStart(2, "0");
-  return "\\u{" + code.toString(16) + "}";
+  return "\\u" + code.toString(16).padStart(4, "0");
 }
 
 // An element. What a recording holds becomes text here, never markup.

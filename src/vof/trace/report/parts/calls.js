@@ -138,7 +138,7 @@ function drawCall(element, index) {
   const { calls } = app;
   const call = callOf(index);
   const failed = calls.failed(call);
-  const gift = calls.gift(call);
+  const { text, why, hook } = answerText(calls, call);
   const name = make("b", null, make("i", { class: "swatch " + GROUPS[calls.row(call).group][0] }), calls.name(call));
   name.style.paddingLeft = Math.min(calls.depth[call], 8) * 10 + "px";
   if (failed) element.classList.add("failed");
@@ -146,7 +146,7 @@ function drawCall(element, index) {
   element.append(
     make("span", { class: "at" }, moment(calls.started[call])),
     name,
-    make("span", { class: "arguments" }, argumentTexts(calls, call).join(", ") + (gift ? "  " + memoryText(gift) : "")),
-    make("span", { class: "answer" }, "= " + answerText(calls, call), failed && make("em", null, " " + calls.reason(call))),
+    make("span", { class: "arguments" }, argumentTexts(calls, call).join(", ")),
+    make("span", { class: "answer" }, "= " + text + why + hook),
     make("span", { class: "took" }, time(calls.took[call])));
 }

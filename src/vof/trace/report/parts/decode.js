@@ -1,68 +1,94 @@
-// Calls and memory as text, in the manner of `vof trace`.
+// Calls and memory as text: the same letters that `vof trace` prints, which a test compares.
 
 const FAILED = 0xffffffff;
-const TEXT_SHOWN = 48;
+const NEGATIVE = 0xfffff000;
+const LARGE = 0x10000;
+const SHOWN = 32; // bytes of a string or of data
+const PIECES = 4; // of written memory
+const WHOLE = new Set(["bootspec", "device-specifier"]); // arguments that are shown whole
 
-const signed = (cell) => (cell > 0x7fffffff ? cell - 0x100000000 : cell);
+const signed = (cell) => (cell >= NEGATIVE ? cell - 0x100000000 : cell);
 
-function quoted(text, limit = TEXT_SHOWN) {
-  const cut = text.length > limit;
-  const shown = (cut ? text.slice(0, limit) : text).replace(/["\\]/g, "\\$&").replace(/[^\x20-\x7e]/g, (letter) => escapeOf(letter.charCodeAt(0)));
-  return '"' + shown + '"' + (cut ? "…" : "");
+function quoted(text, limit = SHOWN, size = text.length) {
+  const cut = size > limit || size > text.length;
+  const shown = text.slice(0, limit).replace(/["\\]/g, "\\$&").replace(/[^\x20-\x7e]/gu, (letter) => escapeOf(letter.codePointAt(0)));
+  return '"' + shown + '"' + (cut ? "..." : "");
 }
 
-// A cell by its kind; `text` is the string that it points to, if there is one.
-function cellText(calls, call, cell, kind, text) {
-  if (text !== undefined) return quoted(text);
-  if (kind === "package" || kind === "instance") return calls.path(call, cell) || (cell === FAILED ? "-1" : cell ? hex(cell) : "0");
-  if (kind === "size") return cell === FAILED ? "-1" : String(cell);
-  if (kind === "cell") return Math.abs(signed(cell)) < 0x10000 ? String(signed(cell)) : hex(cell);
-  return cell === FAILED ? "-1" : hex(cell);
+// A cell that is not declared.
+const further = (cell) => (cell >= NEGATIVE || cell < LARGE ? String(signed(cell)) : hex(cell));
+
+const KINDS = {
+  address: (cell) => hex(cell),
+  cell: (cell) => String(signed(cell)),
+  instance: handleText,
+  package: handleText,
+  pointer: pointerText,
+  size: (cell) => (cell === FAILED ? "-1" : String(cell)),
+  string: pointerText,
+};
+
+function pointerText(cell) {
+  return cell ? hex(cell) : "NULL";
+}
+
+function handleText(cell, calls, call) {
+  return calls.path(call, cell) || (cell > 0 && cell < FAILED ? hex(cell) : String(signed(cell)));
 }
 
 function argumentTexts(calls, call) {
-  const row = calls.row(call);
+  const { name, args } = calls.row(call);
+  const gift = calls.gift(call);
   return calls.args(call).map((cell, place) => {
-    const declared = row.args[place];
-    return cellText(calls, call, cell, declared ? declared[1] : "cell", calls.text(call, place));
+    if (place >= args.length) return further(cell);
+    const [word, kind] = args[place];
+    if (gift && GIVEN[name] === place) return memoryText(gift);
+    const text = kind === "string" ? calls.text(call, place) : undefined;
+    return text === undefined ? KINDS[kind](cell, calls, call) : quoted(text, WHOLE.has(word) ? Infinity : SHOWN);
   });
 }
+
+// The argument that points to what a service is given.
+const GIVEN = { chain: 3, setprop: 2, write: 1 };
 
 function resultTexts(calls, call) {
-  const row = calls.row(call);
-  return calls.results(call).map((cell, place) => {
-    const declared = row.results[place];
-    return cellText(calls, call, cell, declared ? declared[1] : "cell");
-  });
+  const [declared] = calls.row(call).results;
+  return calls.results(call).map((cell, place) => (place || !declared ? further(cell) : KINDS[declared[1]](cell, calls, call)));
 }
 
-// What follows the equals sign: the answer, and the data that was written.
+// What follows the equals sign, but for the reason: the answer, and the data that was written.
 function answerText(calls, call) {
-  const note = calls.notes.get(call);
-  const results = resultTexts(calls, call);
-  const shown = note && note.status ? [String(signed(note.status >>> 0))] : results;
-  const parts = [shown.length ? shown.join(", ") : note && note.outcome ? "?" : "0"];
-  if (note && note.outcome) parts.push(note.outcome);
-  if (note && note.hook) parts.push("[" + note.hook + "]");
-  for (const piece of calls.writes(call)) parts.push(memoryText(piece));
-  return parts.join(" ");
+  const { status, outcome, hook } = calls.notes.get(call) || { status: 0 };
+  const results = calls.results(call);
+  let text = "";
+  if (outcome) text = "? " + outcome;
+  else if (calls.failed(call)) text = results.map(further).join(", ") || String(status);
+  else text = resultTexts(calls, call).join(", ") || String(status);
+  const pieces = calls.writes(call);
+  const parts = [text, ...pieces.slice(0, PIECES).map(memoryText), pieces.length > PIECES ? "..." : ""];
+  return { text: parts.filter(Boolean).join(" "), why: reasonText(calls, call, status), hook: hook ? " [" + hook + "]" : "" };
+}
+
+function reasonText(calls, call, status) {
+  if (!calls.failed(call)) return "";
+  return status && calls.results(call).length ? " (r3 = -1: " + calls.reason(call) + ")" : " (" + calls.reason(call) + ")";
 }
 
 // The whole call in a line.
 function callText(calls, call) {
-  const gift = calls.gift(call);
-  const args = argumentTexts(calls, call);
-  const shown = gift && args.length > 1 ? args.concat("/* " + memoryText(gift) + " */") : args;
-  const reason = calls.failed(call) ? " (" + calls.reason(call) + ")" : "";
-  return calls.name(call) + "(" + shown.join(", ") + ") = " + answerText(calls, call) + reason;
+  const { text, why, hook } = answerText(calls, call);
+  return clean(calls.name(call) + "(" + argumentTexts(calls, call).join(", ") + ") = " + text + why + hook);
 }
 
-// A piece of memory in a few words.
+// A piece of memory: text in quotes, other data as cells in hexadecimal.
 function memoryText({ head, size }) {
-  if (looksLikeText(head) && size <= head.length) return quoted(head.replace(/\0$/, ""));
-  if (looksLikeText(head)) return quoted(head) + "…";
-  const cut = size > 24;
-  return "[" + (size % 4 ? byteText(head.slice(0, 24)) : cellWords(head.slice(0, 24))) + (cut ? " …" : "") + "]";
+  if (isStrings(head)) return quoted(head, SHOWN, size);
+  return "[" + cellWords(head.slice(0, SHOWN)) + (size > SHOWN ? "..." : "") + "]";
+}
+
+// Whether data is strings, each but the last with a NUL at its end.
+function isStrings(head) {
+  return /^[\t\n\r\x1b\x20-\x7e][\t\n\r\x1b\x20-\x7e\0]*$/.test(head) && !head.includes("\0\0");
 }
 
 // Printable strings, each with its NUL.

@@ -30,6 +30,7 @@ function showDetails(call) {
         button("›", () => select(call + 1, "details"), { "aria-label": "The call after" }),
         button("×", closeDetails, { "aria-label": "Close" }))),
     row.summary && make("p", { class: "quiet" }, row.summary),
+    make("p", { class: "mono line" }, callText(calls, call)),
     calls.failed(call) && make("p", { class: "why" }, calls.reason(call)),
     cells("Arguments", calls, call, calls.args(call), row.args, argumentTexts(calls, call)),
     cells("Results", calls, call, calls.results(call), row.results, resultTexts(calls, call)),

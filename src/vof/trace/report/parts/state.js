@@ -25,12 +25,18 @@ function deselect() {
   tell("select", { call: -1, from: "" });
 }
 
+// Have the page's address say what is chosen, a while after the last change: a browser counts the changes.
+let remembering = 0;
+
 function remember(hash) {
-  try {
-    history.replaceState(null, "", hash);
-  } catch {
-    // a page without an address of its own
-  }
+  clearTimeout(remembering);
+  remembering = setTimeout(() => {
+    try {
+      history.replaceState(null, "", hash);
+    } catch {
+      // a page without an address of its own
+    }
+  }, 250);
 }
 
 const NARROWEST = 1000; // nanoseconds
