@@ -41,13 +41,14 @@ _SEARCH = """
 
 def measure(options: Options) -> Report:
     """Make the page and open it, again and again."""
-    report = Report("report_page", f"the page of {CALLS:,} calls")
+    count = 2000 if options.quick else CALLS
+    report = Report("report_page", f"the page of {count:,} calls")
     making: list[float] = []
     ready: list[float] = []
     search: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         recording, page = Path(folder) / "long.vof", Path(folder) / "long.html"
-        long_boot(recording, 2000 if options.quick else CALLS)
+        long_boot(recording, count)
         for _ in range(options.times(usual=5)):
             began = time.perf_counter()
             done = subprocess.run([options.vof, "report", recording, "-o", page], capture_output=True, text=True)

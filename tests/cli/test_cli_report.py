@@ -42,6 +42,15 @@ def test_a_page_of_that_name_and_trace_events(recording: Path, tmp_path: Path) -
     assert len(data_of(tmp_path / "a.html")["calls"]["service"]) == sum(event["ph"] == "X" for event in calls)
 
 
+def test_of_a_recording_that_was_cut_off_there_is_what_it_has(recording: Path) -> None:
+    recording.write_bytes(recording.read_bytes()[:5000])
+    done = vof("report", recording)
+    assert done.returncode == 0
+    assert done.stderr == f"vof: {recording}: its end is missing: the run was cut off, or it goes on\n"
+    data = data_of(recording.with_suffix(".html"))
+    assert not data["complete"] and data["calls"]["service"]
+
+
 def test_the_page_needs_nothing_else(recording: Path) -> None:
     vof("report", recording)
     page = recording.with_suffix(".html").read_text()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vof.cli.commands import Command
 from vof.cli.machine_options import HELP
 from vof.cli.options import Given, Group, Option
+from vof.cli.report import say
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def _run(given: Given) -> int:
     events = Path(given.last("--perfetto")) if "--perfetto" in given else None
     _check(recording, page, events)
     history = write_report(recording, page)
+    if not history.complete:
+        say(f"{recording.path}: its end is missing: the run was cut off, or it goes on")
     print(f"{page}: {len(history.calls):,} calls, {page.stat().st_size / 1024:,.0f} KiB; open it in a browser")
     if events is not None:
         from vof.trace.perfetto import write_perfetto

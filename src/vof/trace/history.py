@@ -23,6 +23,8 @@ __all__ = ["Boot", "Call", "Data", "Happening", "History", "Output", "read_histo
 CALLS_LIMIT = 500_000
 """Calls that are kept; of a longer recording, the first."""
 _OUTPUTS_LIMIT = 200_000
+_OUTPUT_LIMIT = 1 << 23
+"""Characters of the console."""
 _HAPPENINGS_LIMIT = 10_000
 _TREE_LIMIT = 20_000
 """Nodes of a tree."""
@@ -179,6 +181,7 @@ class _Reader:
         self._offset = 0
         self._latest = 0
         self._runs = 0
+        self._shown = 0
         self._kinds = {
             "header": self._take_header,
             "boot": self._take_boot,
@@ -283,9 +286,13 @@ class _Reader:
         )
 
     def _take_output(self, line: Line) -> None:
-        if len(self.history.outputs) < _OUTPUTS_LIMIT:
-            output = Output(self._time(line["at"], 1000), str(line["data"])[:_PROPERTY_LIMIT], line["is"] == "in")
-            self.history.outputs.append(output)
+        outputs, text = self.history.outputs, line["data"]
+        at = self._time(line["at"], 1000)
+        if not isinstance(text, str):
+            raise TypeError("no text")
+        self._shown += len(text)
+        if len(outputs) < _OUTPUTS_LIMIT and self._shown <= _OUTPUT_LIMIT:
+            outputs.append(Output(at, text, line["is"] == "in"))
 
     def _take_phase(self, line: Line) -> None:
         self._happen(line["seconds"], "phase", line["name"], line["detail"], unit=1e9)
