@@ -37,6 +37,8 @@ _NAME_LIMIT = 64
 """Characters of a service's name that no service has."""
 _PIECES = 4
 """Pieces of written memory that are shown."""
+_LATEST = 1 << 40
+"""Seconds since 1970 that every host can tell the time of day of."""
 _MINUS_ONE = 0xFFFF_FFFF
 _NEGATIVE = 0xFFFF_F000
 _LARGE = 0x1_0000
@@ -356,7 +358,7 @@ class TextTrace:
         if stamp is Stamp.START:
             return f"{at / 1e9:10.6f} "
         seconds, micro = divmod(int(self._started * 1_000_000) + at // 1000, 1_000_000)
-        day = time.strftime("%H:%M:%S", time.localtime(seconds))
+        day = time.strftime("%H:%M:%S", time.localtime(min(max(0, seconds), _LATEST)))
         return f"{day} " if stamp is Stamp.DAY else f"{day}.{micro:06} "
 
 
