@@ -6,13 +6,14 @@ the firmware reads of guest memory. Nothing else can make a firmware answer diff
 
 from __future__ import annotations
 
-import gzip
 import json
+import os
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from vof.errors import PortError, UsageError
 from vof.events import ClientReturn, Event
@@ -44,16 +45,19 @@ _REPEATED = 1 << 12
 """Bytes of guest memory from which on the same data is written out once only."""
 _EVERY = 0.25
 """Seconds between two moments at which all is on the disk."""
+_LITTLE = 8
+"""Lines that are written while the guest may call at any moment."""
 _LEVEL = 6
+_GZIP = 16 + zlib.MAX_WBITS
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Recorder:
-    """Writes a recording.
+    """Writes a recording. Lines are kept for a moment, and written where the run waits anyway or has gone on for long.
 
     Args:
-        path: the file. One that is there is replaced if it is a recording, and else left alone.
+        path: the file. One that is there is replaced, as the run begins, if it is a recording, and else left alone.
         append: add a run to the recording that is there, if there is one.
 
     Raises:
@@ -62,10 +66,12 @@ class Recorder:
 
     def __init__(self, path: str | Path, *, append: bool = False) -> None:
         self.path = Path(path)
-        self.size = 0
+        _check(self.path)
         self.aside: tuple[Callable[[], None], Callable[[], None]] = (_nothing, _nothing)
-        self._file = _open(self.path, append)
-        self._stream = gzip.GzipFile("", "ab", _LEVEL, self._file, 0)
+        self._mode: Literal["ab", "wb"] = "ab" if append else "wb"
+        self._file: BinaryIO | None = None
+        self._packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+        self._waiting: list[Line] = []
         self._asked: list[Any] | None = None
         self._calls: list[Line] | None = None
         self._constants: dict[str, dict[str, Any]] = {}
@@ -81,8 +87,11 @@ class Recorder:
             header: what to say of it; see `vof.trace.lines`.
             virtual_clock: whether the machine's clock is none of the host's.
         """
+        try:
+            self._file = self.path.open(self._mode, buffering=0)
+        except OSError as error:
+            raise UsageError(f"--record {self.path}: {error.strerror}") from None
         self._virtual = virtual_clock
-        self._kept.clear()
         self._write({"is": "header", **header})
         self.flush()
 
@@ -158,19 +167,24 @@ class Recorder:
 
     def flush(self) -> None:
         """Have all on the disk that is known by now."""
-        self._stream.flush()
+        self._pack(len(self._waiting))
+        self._put(self._packer.flush(zlib.Z_SYNC_FLUSH))
         self._flushed = time.monotonic()
 
     def tend(self) -> None:
-        """Have it there now and then; to be called while the guest is left to itself."""
+        """Do a little of what there is to do; to be called while the guest is left to itself."""
         if time.monotonic() - self._flushed > _EVERY:
             self.flush()
+        elif self._waiting:
+            self._pack(_LITTLE)
 
     def close(self) -> None:
         """End the recording."""
-        if not self._file.closed:
-            self._stream.close()
+        if self._file is not None:
+            self._pack(len(self._waiting))
+            self._put(self._packer.flush())
             self._file.close()
+            self._file = None
 
     def ask(self, name: str, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Have a port do something, and write down what it answers."""
@@ -224,9 +238,20 @@ class Recorder:
         return {"whole": data.decode("latin-1"), "digest": digest}
 
     def _write(self, line: Line) -> None:
-        data = _encode(line).encode("utf-8", "surrogatepass") + b"\n"
-        self.size += len(data)
-        self._stream.write(data)
+        self._waiting.append(line)
+
+    def _pack(self, count: int) -> None:
+        lines, self._waiting[:count] = self._waiting[:count], ()
+        if lines:
+            self._put(
+                self._packer.compress(
+                    "".join([_encode(line) + "\n" for line in lines]).encode("utf-8", "surrogatepass")
+                )
+            )
+
+    def _put(self, data: bytes) -> None:
+        if self._file is not None and data:
+            self._file.write(data)
 
 
 class _RecordedPort:
@@ -241,12 +266,15 @@ class _RecordedPort:
         return getattr(self.__dict__["_port"], name)
 
 
-def _open(path: Path, append: bool) -> BinaryIO:
+def _check(path: Path) -> None:
+    """See whether a recording may be written there."""
     try:
-        there = path.is_file() and path.stat().st_size > 0
-        if there and not is_recording(path):
-            raise UsageError(f"--record {path}: the file is there and is no recording; it stays as it is")
-        return path.open("ab" if append else "wb", buffering=0)
+        if path.exists():
+            if path.stat().st_size > 0 and not is_recording(path):
+                raise UsageError(f"--record {path}: the file is there and is no recording; it stays as it is")
+        elif not os.access(path.parent, os.W_OK):
+            why = "Permission denied" if path.parent.exists() else "No such file or directory"
+            raise UsageError(f"--record {path}: {why}")
     except OSError as error:
         raise UsageError(f"--record {path}: {error.strerror}") from None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vof.errors import GuestFault
 from vof.events import ClientCall, ClientReturn, Event, Written
-from vof.firmware.table import SERVICES, Argument, Kind
+from vof.firmware.table import SERVICES, Kind
 from vof.memory import MemoryAccess, MemoryTap
 from vof.trace.data import GIVEN, HEAD, digest_of, written
 
@@ -25,6 +25,8 @@ __all__ = ["HEAD", "CallKeeper", "Watcher", "digest_of", "written"]
 TEXT_LIMIT = 2048
 """Bytes of a string that an argument points to, its NUL among them."""
 _HANDLES = (Kind.PACKAGE, Kind.INSTANCE)
+_TOLD = (*_HANDLES, Kind.STRING)
+_Shape = tuple[tuple[tuple[int, Kind], ...], tuple[tuple[int, Kind], ...]]
 
 
 class CallKeeper(Protocol):
@@ -58,6 +60,7 @@ class Watcher:
         engine, trap: what the guest runs on, and by what way it calls.
         now: nanoseconds since the VM was started.
         clock: nanoseconds on the machine's clock, looked at and not moved on.
+        wants_begin: whether anybody wants to know that a call begins.
 
     Attributes:
         phase: what the boot is at.
@@ -73,6 +76,7 @@ class Watcher:
         trap: str,
         now: Callable[[], int],
         clock: Callable[[], int],
+        wants_begin: Callable[[], bool] = lambda: True,
     ) -> None:
         self.phase = ""
         self.keeper: CallKeeper | None = None
@@ -82,9 +86,11 @@ class Watcher:
         self._trap = trap
         self._now = now
         self._clock = clock
+        self._wants_begin = wants_begin
         self._firmware: OpenFirmware | None = None
         self._begun: list[_Begun] = []
         self._saved: list[list[MemoryAccess]] = []
+        self._shapes: dict[str, _Shape] = {}
 
     def attach(self, firmware: OpenFirmware) -> None:
         """Listen to this firmware from here on."""
@@ -126,21 +132,22 @@ class Watcher:
     def _begin(self, event: ClientCall) -> None:
         firmware = self._firmware
         assert firmware is not None
-        row = SERVICES.get(event.service)
         texts: dict[int, str] = {}
         paths: dict[int, str] = {}
-        if row is not None:
-            log = self._tap.log
+        told, _ = self._shape(event.service)
+        if told:
+            log, arguments = self._tap.log, event.arguments
             mark = len(log)
-            # A call with too few cells is told of, too.
-            for place, (argument, value) in enumerate(zip(row.arguments, event.arguments, strict=False)):
-                if argument.kind is Kind.STRING:
+            for place, kind in told:
+                if place >= len(arguments):
+                    break  # a call with too few cells is told of, too
+                if kind is Kind.STRING:
                     try:
-                        texts[place] = firmware.memory.read_string(value, TEXT_LIMIT)
+                        texts[place] = firmware.memory.read_string(arguments[place], TEXT_LIMIT)
                     except GuestFault:
                         continue
-                elif argument.kind in _HANDLES:
-                    self._find_path(argument, value, paths)
+                else:
+                    self._find_path(kind, arguments[place], paths)
             del log[mark:]
         now = self._now()
         begun = _Begun(texts, paths, now, self._clock())
@@ -148,20 +155,19 @@ class Watcher:
         self._begun.append(begun)
         if self.keeper is not None:
             self.keeper.begin()
-        self._tell(
-            ClientCall(
-                event.service, event.arguments, event.depth, event.block, texts, paths, now, begun.clock, self.phase
+        if self._wants_begin():
+            self._tell(
+                ClientCall(
+                    event.service, event.arguments, event.depth, event.block, texts, paths, now, begun.clock, self.phase
+                )
             )
-        )
 
     def _end(self, event: ClientReturn) -> None:
         begun = self._begun.pop()
-        row = SERVICES.get(event.service)
         paths = begun.paths
-        if row is not None:
-            for argument, value in zip(row.results, event.results, strict=False):
-                if argument.kind in _HANDLES and value:
-                    self._find_path(argument, value, paths)
+        for place, kind in self._shape(event.service)[1]:
+            if place < len(event.results) and event.results[place]:
+                self._find_path(kind, event.results[place], paths)
         log = self._tap.log
         self._tap.log = []
         whole = ClientReturn(
@@ -189,10 +195,23 @@ class Watcher:
             self.keeper.keep(whole, log)
         self._tell(whole)
 
-    def _find_path(self, argument: Argument, handle: int, paths: dict[int, str]) -> None:
+    def _shape(self, service: str) -> _Shape:
+        """The places and kinds of a service's arguments and results that say more than their cells."""
+        shape = self._shapes.get(service)
+        if shape is None:
+            row = SERVICES.get(service)
+            if row is None:
+                return (), ()  # a client may call anything: that is not kept
+            shape = self._shapes[service] = (
+                tuple([(place, each.kind) for place, each in enumerate(row.arguments) if each.kind in _TOLD]),
+                tuple([(place, each.kind) for place, each in enumerate(row.results) if each.kind in _HANDLES]),
+            )
+        return shape
+
+    def _find_path(self, kind: Kind, handle: int, paths: dict[int, str]) -> None:
         firmware = self._firmware
         assert firmware is not None
-        if argument.kind is Kind.PACKAGE:
+        if kind is Kind.PACKAGE:
             node = firmware.tree.by_phandle.get(handle)
             if node is not None:
                 paths[handle] = node.path
@@ -204,7 +223,7 @@ class Watcher:
 
 def _writes(log: list[MemoryAccess]) -> tuple[Written, ...]:
     """All that was written but the result cells, which the event has."""
-    if not any(access[0] for access in log):
+    if True not in [access[0] for access in log]:
         return ()
     results = None
     first, block, head = log[0]

@@ -71,6 +71,7 @@ class Observers:
         self._watched: Site | None = None
         self._watcher: Watcher | None = None
         self._firmware: OpenFirmware | None = None
+        self._engine: Engine | None = None
         self._recorder: Recorder | None = _make_recorder(config.record) if config.record else None
 
     # Those who watch
@@ -134,6 +135,7 @@ class Observers:
         recorder = self._recorder
         if recorder is None:
             return
+        self._engine = engine
         import platform
 
         config = self._config
@@ -147,7 +149,6 @@ class Observers:
                 "engine": config.engine_name,
                 "trap": trap,
                 "running": engine.describe(),
-                "engine_version": engine.version(),
                 "command": list(command),
                 "options": {name: value for name, value in options.items() if value},
                 "host": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -212,9 +213,12 @@ class Observers:
     def end(self, reason: str, message: str) -> None:
         """The machine has ended, or nobody will go on with it."""
         if self._recorder is not None:
-            self._recorder.note("end", at=self._now() // 1000, reason=reason, message=message)
-            self._recorder.close()
-            self._recorder = None
+            recorder, self._recorder = self._recorder, None
+            at = self._now() // 1000
+            # Asking a program for its version takes as long as a part of a boot: not while one goes on.
+            version = self._engine.version() if self._engine is not None else ""
+            recorder.note("end", at=at, reason=reason, message=message, engine_version=version)
+            recorder.close()
 
     def _settle(self) -> None:
         """Be in the firmware's way, or out of it."""
@@ -246,6 +250,7 @@ class Observers:
             trap=config.trap_name,
             now=self._now,
             clock=lambda: clock.elapsed,
+            wants_begin=lambda: any(not kinds or ClientCall in kinds for _, kinds in self._listeners),
         )
         watcher.phase = self._phase
         if self._recorder is not None:
