@@ -362,6 +362,22 @@ def test_output_leads_to_its_call_and_back(reader: Reader, linux: Path) -> None:
     assert "Detected machine type" in reader.active_row("console").text
 
 
+def test_a_menu_is_shown_as_the_screen_it_was(reader: Reader, grub: Path, linux: Path) -> None:
+    reader.open(grub)
+    reader.tab("console")
+    assert reader.text("#screen-rows").rstrip().endswith("grub> halt")
+    reader.one("#console").send_keys(Keys.HOME)
+    reader.settle()
+    assert reader.text("#screen-rows").strip() == "Welcome to GRUB!"
+    while "highlighted entry" not in reader.active_row("console").text:
+        reader.press(Keys.ARROW_DOWN)
+    assert "GNU GRUB" in reader.text("#screen-rows") and "+-----" in reader.text("#screen-rows")
+    assert [mark.text.strip() for mark in reader.all("#screen-rows mark")] == ["*Boot the client"]
+    reader.open(linux)
+    reader.tab("console")
+    assert not reader.one("#screen").is_displayed()
+
+
 def test_escape_sequences_are_not_shown(reader: Reader, grub: Path) -> None:
     reader.open(grub)
     reader.tab("console")

@@ -34,6 +34,7 @@ SCRIPTS = (
     "calls.js",
     "tree.js",
     "memory.js",
+    "screen.js",
     "console.js",
     "details.js",
     "main.js",

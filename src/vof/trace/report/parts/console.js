@@ -7,6 +7,7 @@ function setUpConsole() {
   screen_.list = new LongList({
     element: byId("console"), rowHeight: LINE, draw: drawLine, choose: (index, event) => {
       const line = screen_.lines[screen_.rows[index][0]];
+      showScreen(screen_.rows[index][0]);
       const call = callThen(line.at);
       if (call >= 0) select(call, "console");
       if (event.key === "Enter") byId("details").focus();
@@ -26,8 +27,12 @@ function setUpConsole() {
 // Make the lines when they are first wanted.
 function readConsole() {
   if (screen_.lines) return;
-  screen_.lines = linesOf(app.data);
+  screen_.moves = app.data.outputs.text.some((text) => /\x1b\[\d*;\d*[Hf]/.test(app.data.strings[text])) || movesLetterByLetter(app.data);
+  // Of a menu's frame, the screen tells.
+  screen_.lines = linesOf(app.data).filter((line) => !screen_.moves || /[^\s|+-]/.test(line.text));
   const { length } = screen_.lines;
+  byId("screen").hidden = !screen_.moves;
+  showScreen(length - 1);
   byId("console-count").textContent = length ? plural(length, "line") + "; choose one to see the call that was at work" : "The console showed nothing.";
 }
 
@@ -69,13 +74,34 @@ function linesOf(data) {
       else if (letter === "\b") {
         if (line) line.text = line.text.slice(0, -1);
       } else {
-        if (!line) line = { at: moment, text: "", typed: isTyped };
+        if (!line) line = { at: moment, text: "", typed: isTyped, last: index };
+        line.last = index;
         if (line.text.length < 2000) line.text += letter === "\t" ? "    " : letter;
       }
     }
   });
   end();
   return lines;
+}
+
+// Whether the cursor is placed, by a program that writes each letter by a call of its own.
+function movesLetterByLetter({ outputs, strings }) {
+  let all = "";
+  for (let index = 0; index < outputs.text.length && all.length < 20000; index += 1) all += strings[outputs.text[index]];
+  return /\x1b\[\d*;\d*[Hf]/.test(all);
+}
+
+// The screen as it was when a line was whole.
+function showScreen(line) {
+  if (!screen_.moves || line < 0) return;
+  const { at, text } = app.data.outputs;
+  const keys = new Set(app.data.outputs.typed);
+  const next = screen_.lines[line + 1];
+  const end = next ? screen_.lines[line].last + 1 : at.length;
+  const shown = new Screen();
+  for (let index = 0; index < end; index += 1) if (!keys.has(index)) shown.write(app.data.strings[text[index]]);
+  byId("screen-told").textContent = "The screen " + (next ? "at " + moment(screen_.lines[line].at) + " s" : "at the end");
+  fill(byId("screen-rows"), shown.show());
 }
 
 // Long lines take more than one row of the list.
@@ -112,6 +138,7 @@ function showLine(call) {
   const found = lastAtMost(screen_.lines.map((line) => line.at), end);
   const row = screen_.rows.findIndex(([line]) => line === Math.max(0, found));
   if (row < 0) return;
+  showScreen(screen_.rows[row][0]);
   screen_.list.activate(row);
   screen_.list.reveal(row, true);
 }
