@@ -19,7 +19,14 @@ GROUPS = (
             Option(("-s",), "", "it"),
         ),
     ),
-    Group("ours", (Option(("--console",), "PLACE", "it"), Option(("-v", "--verbose"), "", "it"))),
+    Group(
+        "ours",
+        (
+            Option(("--console",), "PLACE", "it"),
+            Option(("-v", "--verbose"), "", "it"),
+            Option(("--trace",), "FILE", "it", optional=True),
+        ),
+    ),
 )
 
 
@@ -37,6 +44,8 @@ GROUPS = (
         (["-append", ""], [("-append", "")], [], []),
         (["--console=a=b"], [("--console", "a=b")], [], []),
         (["--console="], [("--console", "")], [], []),
+        (["--trace", "file"], [("--trace", "")], ["file"], []),
+        (["--trace=file"], [("--trace", "file")], [], []),
         (["--console", "none", "--verbose"], [("--console", "none"), ("-v", "")], [], []),
         (["file", "-s", "-"], [("-s", "")], ["file", "-"], []),
         (["-s", "--", "-s", "--", "x"], [("-s", "")], [], ["-s", "--", "x"]),

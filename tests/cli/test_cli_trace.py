@@ -18,6 +18,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,14 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     command = f"{shlex.join(VOF)} trace {shlex.quote(str(STORED / 'grub-generic.vof'))} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("+++ phase: engine started") and done.stderr == ""
+
+
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*VOF, "trace", str(LINUX)], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "vof: the output can't be written: No space left on device\n")
+    done = vof("trace", LINUX, "-o", "/dev/full")
+    assert (done.returncode, done.stderr) == (2, "vof: -o /dev/full: No space left on device\n")
 
 
 def test_a_terminal_that_knows_no_greek() -> None:
@@ -327,7 +336,7 @@ def test_progress_is_one_line_that_is_gone_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.guest
 def test_progress_makes_room_for_messages_and_for_the_end_by_a_signal(tmp_path: Path) -> None:
     arguments = [*boot_arguments("console=hvc0"), "-v", "--console", f"file:{tmp_path / 'console'}"]
-    screen = on_terminal(*arguments, interrupt=b"has the machine")
+    screen = on_terminal(*arguments, once=b"has the machine", act=press_interrupt)
     *lines, last = what_is_left(screen)
     assert DRAWN.search(screen) and last.strip() in ("", "^C")
     assert [line.split("  ")[-1].split(":")[0].strip() for line in lines][:2] == [
@@ -346,29 +355,62 @@ def test_progress_ends_where_the_console_of_that_terminal_begins() -> None:
 
 
 @pytest.mark.guest
+def test_an_engine_that_takes_its_process_down_leaves_no_progress_behind() -> None:
+    files = guest_files.guests_folder() / "grub"
+    program = ["--engine", "unicorn", "-kernel", str(files / "core.elf")]
+    drive = ["-drive", f"file={files / 'disk.img'},format=raw,snapshot=on"]
+
+    def crash(process: Running) -> None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGSEGV)
+
+    screen = on_terminal("boot", *program, *drive, "--console", "none", once=b"0 calls  ", act=crash)
+    assert DRAWN.search(screen)
+    (line, last) = what_is_left(screen)
+    assert line.startswith("vof: the guest brought the unicorn engine down (SIGSEGV)") and last == ""
+
+
+@pytest.mark.guest
 def test_without_a_terminal_or_on_a_dumb_one_there_is_none() -> None:
     assert vof(*boot_arguments(POWEROFF), "--console", "none").stderr == ""
     assert on_terminal(*boot_arguments(POWEROFF), "--console", "none", terminal="dumb") == b""
 
 
-def on_terminal(*arguments: str, interrupt: bytes = b"", terminal: str = "xterm") -> bytes:
-    """Run it on a terminal of 100 columns, press Ctrl-C once `interrupt` is there, and tell what was sent to it."""
+def on_terminal(
+    *arguments: str, once: bytes = b"", act: Callable[[Running], None] | None = None, terminal: str = "xterm"
+) -> bytes:
+    """Run it on a terminal of 100 columns, do something once something is there, and tell what was sent to it."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    take_terminal = (
-        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    command = ["env", "--default-signal", f"TERM={terminal}", sys.executable, "-c", take_terminal, *VOF, *arguments]
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    command = ["env", "--default-signal", f"TERM={terminal}", sys.executable, "-c", take, *VOF, *arguments]
     heard = b""
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True):
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         os.close(theirs)
         while data := read_some(ours):
             heard += data
-            if interrupt and interrupt in heard:
-                interrupt = b""
-                os.write(ours, b"\x03")
+            if act is not None and once in heard:
+                act(Running(process.pid, ours))
+                act = None
     os.close(ours)
     return heard
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A program on a terminal.
+
+    Attributes:
+        pid: its process.
+        terminal: our end of its terminal.
+    """
+
+    pid: int
+    terminal: int
+
+
+def press_interrupt(program: Running) -> None:
+    os.write(program.terminal, b"\x03")
 
 
 def read_some(descriptor: int) -> bytes:

@@ -152,8 +152,14 @@ def _output(path: str, recording: Recording) -> Iterator[TextIO]:
     if not path:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
-        yield sys.stdout
-        sys.stdout.flush()
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has nowhere to go
+            raise UsageError(f"the output can't be written: {error.strerror}") from None
         return
     try:
         if os.path.exists(path) and os.path.samefile(path, recording.path):
