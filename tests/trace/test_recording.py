@@ -107,6 +107,30 @@ def test_runs_are_appended_or_replace_what_was_there(tmp_path: Path) -> None:
     assert [event.service for event in Recording.open(path).calls()] == ["child"]
 
 
+def test_of_several_runs_the_last_one_says_whether_the_end_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "runs.vof"
+    for end in (True, False, True):
+        record(path, call(), end=end, append=True)
+        recording = Recording.open(path)
+        assert list(recording.calls()) and recording.complete is end
+
+
+@pytest.mark.parametrize(("service", "place"), [("write", 1), ("setprop", 2), ("chain", 3), ("getprop", None)])
+@pytest.mark.parametrize("size", [0, 5, 300, 5000])
+def test_what_a_client_gives_is_read_again(service: str, place: int | None, size: int, tmp_path: Path) -> None:
+    data = bytes(number & 0xFF for number in range(size))
+    event = call(service=service, arguments=(0x10, 0x20, 0x30, 0x40), texts={}, paths={}, writes=())
+    given = None if place is None else written(event.arguments[place], data)
+    recorder = Recorder(tmp_path / "a.vof")
+    recorder.write_header(HEADER, virtual_clock=False)
+    recorder.begin()
+    address = 0x20 if given is None else given.address
+    recorder.keep(event, [(False, 0x1000, (0, 4, 1, *event.arguments)), (False, address, data)])
+    recorder.close()
+    (again,) = Recording.open(tmp_path / "a.vof").calls()
+    assert again.given == given
+
+
 def test_what_a_process_that_died_has_left_is_read(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole.vof", tmp_path / "cut.vof"
     record(whole, *[call(arguments=(number, 0, 0, 0)) for number in range(200)])
