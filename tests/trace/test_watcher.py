@@ -74,6 +74,19 @@ def test_what_was_written_is_told_without_the_result_cells() -> None:
     assert not watched.ask("getprop", Package("/memory"), "no-such", bytes(16), 16).writes
 
 
+def test_what_a_client_gives_is_told() -> None:
+    watched = Watched()
+    event = watched.ask("setprop", Package("/chosen"), "x", b"abc\0", 4)
+    assert event.given is not None
+    assert (event.given.address, event.given.size, event.given.head) == (event.arguments[2], 4, b"abc\0")
+    for service, arguments in (
+        ("write", (0x7777, b"hello", 5)),
+        ("getproplen", (Package("/cpus"), "name")),
+        ("write", ()),
+    ):
+        assert watched.ask(service, *arguments).given is None
+
+
 def test_of_much_data_the_beginning_and_a_digest_are_told() -> None:
     watched = Watched()
     value = bytes(range(256)) * 40
