@@ -1,13 +1,13 @@
 // What the console showed, line by line, beside the calls that made it.
 
-const screen_ = { lines: null, rows: [], list: null, columns: 0 };
+const terminal = { lines: null, rows: [], list: null, columns: 0 };
 const LINE = 20;
 
 function setUpConsole() {
-  screen_.list = new LongList({
+  terminal.list = new LongList({
     element: byId("console"), rowHeight: LINE, draw: drawLine, choose: (index, event) => {
-      const line = screen_.lines[screen_.rows[index][0]];
-      showScreen(screen_.rows[index][0]);
+      const line = terminal.lines[terminal.rows[index][0]];
+      showScreen(terminal.rows[index][0]);
       const call = callThen(line.at);
       if (call >= 0) select(call, "console");
       if (event.key === "Enter") byId("details").focus();
@@ -26,12 +26,12 @@ function setUpConsole() {
 
 // Make the lines when they are first wanted.
 function readConsole() {
-  if (screen_.lines) return;
-  screen_.moves = app.data.outputs.text.some((text) => /\x1b\[\d*;\d*[Hf]/.test(app.data.strings[text])) || movesLetterByLetter(app.data);
+  if (terminal.lines) return;
+  terminal.moves = app.data.outputs.text.some((text) => /\x1b\[\d*;\d*[Hf]/.test(app.data.strings[text])) || movesLetterByLetter(app.data);
   // Of a menu's frame, the screen tells.
-  screen_.lines = linesOf(app.data).filter((line) => !screen_.moves || /[^\s|+-]/.test(line.text));
-  const { length } = screen_.lines;
-  byId("screen").hidden = !screen_.moves;
+  terminal.lines = linesOf(app.data).filter((line) => !terminal.moves || /[^\s|+-]/.test(line.text));
+  const { length } = terminal.lines;
+  byId("screen").hidden = !terminal.moves;
   showScreen(length - 1);
   byId("console-count").textContent = length ? plural(length, "line") + "; choose one to see the call that was at work" : "The console showed nothing.";
 }
@@ -93,14 +93,14 @@ function movesLetterByLetter({ outputs, strings }) {
 
 // The screen as it was when a line was whole.
 function showScreen(line) {
-  if (!screen_.moves || line < 0) return;
+  if (!terminal.moves || line < 0) return;
   const { at, text } = app.data.outputs;
   const keys = new Set(app.data.outputs.typed);
-  const next = screen_.lines[line + 1];
-  const end = next ? screen_.lines[line].last + 1 : at.length;
+  const next = terminal.lines[line + 1];
+  const end = next ? terminal.lines[line].last + 1 : at.length;
   const shown = new Screen();
   for (let index = 0; index < end; index += 1) if (!keys.has(index)) shown.write(app.data.strings[text[index]]);
-  byId("screen-told").textContent = "The screen " + (next ? "at " + moment(screen_.lines[line].at) + " s" : "at the end");
+  byId("screen-told").textContent = "The screen " + (next ? "at " + moment(terminal.lines[line].at) + " s" : "at the end");
   fill(byId("screen-rows"), shown.show());
 }
 
@@ -114,33 +114,33 @@ function breakLines() {
   const width = letter.getBoundingClientRect().width / 40 || 7;
   letter.remove();
   const columns = Math.max(16, Math.floor((element.clientWidth - 118) / width));
-  if (columns === screen_.columns) return screen_.list.update();
-  screen_.columns = columns;
+  if (columns === terminal.columns) return terminal.list.update();
+  terminal.columns = columns;
   const rows = [];
-  screen_.lines.forEach((line, index) => {
+  terminal.lines.forEach((line, index) => {
     for (let start = 0; start === 0 || start < line.text.length; start += columns) rows.push([index, start]);
   });
-  screen_.rows = rows;
-  return screen_.list.resize(rows.length);
+  terminal.rows = rows;
+  return terminal.list.resize(rows.length);
 }
 
 function drawLine(element, index) {
-  const [number_, start] = screen_.rows[index];
-  const line = screen_.lines[number_];
+  const [place, start] = terminal.rows[index];
+  const line = terminal.lines[place];
   if (line.typed) element.classList.add("typed");
   element.append(
     make("span", { class: "at" }, start ? "" : moment(line.at)),
-    make("span", { class: "output" }, (line.typed && !start ? "⌨ " : "") + line.text.slice(start, start + screen_.columns)));
+    make("span", { class: "output" }, (line.typed && !start ? "⌨ " : "") + line.text.slice(start, start + terminal.columns)));
 }
 
 function showLine(call) {
   const end = app.calls.end(call);
-  const found = lastAtMost(screen_.lines.map((line) => line.at), end);
-  const row = screen_.rows.findIndex(([line]) => line === Math.max(0, found));
+  const found = lastAtMost(terminal.lines.map((line) => line.at), end);
+  const row = terminal.rows.findIndex(([line]) => line === Math.max(0, found));
   if (row < 0) return;
-  showScreen(screen_.rows[row][0]);
-  screen_.list.activate(row);
-  screen_.list.reveal(row, true);
+  showScreen(terminal.rows[row][0]);
+  terminal.list.activate(row);
+  terminal.list.reveal(row, true);
 }
 
 function openConsole(call) {

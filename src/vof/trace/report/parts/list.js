@@ -6,7 +6,7 @@ class LongList {
     Object.assign(this, { count: 0, active: -1, role: "option", key: () => false, made: new Map(), ...options });
     this.inner = make("div", { class: "rows", role: "presentation" });
     this.element.replaceChildren(this.inner);
-    this.update = nextFrame(() => this.draw_());
+    this.update = nextFrame(() => this.redraw());
     this.element.addEventListener("scroll", this.update, { passive: true });
     this.element.addEventListener("keydown", (event) => this.press(event));
     this.element.addEventListener("focus", () => {
@@ -78,7 +78,7 @@ class LongList {
     return row;
   }
 
-  draw_() {
+  redraw() {
     const { element, inner, height, count } = this;
     if (!element.clientHeight) return;
     inner.style.height = count * height + "px";

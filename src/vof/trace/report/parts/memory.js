@@ -80,10 +80,10 @@ function drawMemory() {
   }
   labelEdges(context, width, height, tall);
   claimMap.drawn = [];
-  const box = (range, fill_, index) => {
+  const box = (range, ink, index) => {
     if (range.until < from || range.since > to) return null;
     const rect = [x(range.since), y(range.address), Math.max(x(range.until) - x(range.since), 2), Math.max(y(range.address + range.size) - y(range.address), 2)];
-    context.fillStyle = fill_;
+    context.fillStyle = ink;
     context.fillRect(...rect);
     claimMap.drawn.push([rect, range, index]);
     return rect;

@@ -139,7 +139,7 @@ function showStatistics(calls) {
   const draw = () => {
     rows.sort((a, b) => (order.down ? -1 : 1) * (order.key === "name" ? -(a.name < b.name ? -1 : 1) : a[order.key] - b[order.key]));
     const head = columns.map(([title, key]) => make("th", {
-      scope: "col", class: key === "name" ? "" : "number",
+      scope: "col", class: { name: "", most: "number wide" }[key] ?? "number",
       "aria-sort": order.key === key ? (order.down ? "descending" : "ascending") : "none",
     }, button(title, () => {
       order.down = order.key === key ? !order.down : true;
@@ -148,7 +148,8 @@ function showStatistics(calls) {
       byId("statistics").querySelector('[data-key="' + key + '"]').focus();
     }, { class: "sort", "data-key": key })));
     const body = rows.map((row) => make("tr", null,
-      make("td", null, make("i", { class: "swatch " + GROUPS[row.group][0] }), button(row.name, () => showService(row.name), { class: "link", title: row.summary || null })),
+      make("td", null, make("button", { type: "button", class: "link", title: row.summary || null, onclick: () => showService(row.name) },
+        make("i", { class: "swatch " + GROUPS[row.group][0] }), row.name)),
       make("td", { class: "number" }, number(row.calls)),
       make("td", { class: "number" + (row.failed ? " failed" : " none") }, number(row.failed)),
       make("td", { class: "number" }, time(row.total)),

@@ -70,7 +70,7 @@ class Screen {
       f: () => this.go(count - 1, (numbers[1] || 1) - 1),
       J: () => this.erase(numbers[0] || 0, this.row * COLUMNS + this.column, 0, this.rows * COLUMNS),
       K: () => this.erase(numbers[0] || 0, this.row * COLUMNS + this.column, this.row * COLUMNS, (this.row + 1) * COLUMNS),
-      m: () => numbers.forEach((number_) => this.colour(number_)),
+      m: () => numbers.forEach((code) => this.colour(code)),
     };
     if (Object.hasOwn(moves, letter)) moves[letter]();
   }

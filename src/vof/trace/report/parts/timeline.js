@@ -160,22 +160,22 @@ function hover(event, moment) {
     const place = lastAtMost(timeline.phases.map(([at]) => at), moment);
     if (place < 0) return hideTooltip();
     const [at, , name, detail] = timeline.phases[place];
-    return showTooltip(event.clientX, event.clientY, [name, detail, "at " + moment_(at)]);
+    return showTooltip(event.clientX, event.clientY, [name, detail, "at " + atMoment(at)]);
   }
   const call = callNear(event, () => moment);
   if (call < 0) return hideTooltip();
-  return showTooltip(event.clientX, event.clientY, [callText(app.calls, call), "at " + moment_(app.calls.started[call]) + ", took " + time(app.calls.took[call])]);
+  return showTooltip(event.clientX, event.clientY, [callText(app.calls, call), "at " + atMoment(app.calls.started[call]) + ", took " + time(app.calls.took[call])]);
 }
 
-const moment_ = (at) => moment(at) + " s";
+const atMoment = (at) => moment(at) + " s";
 
 function drawTimeline() {
   const { calls, from, to } = app;
   const wide = to - from;
-  const told_ = calls.count ? lastAtMost(calls.started, to) - lastAtMost(calls.started, from) : 0;
+  const inside = calls.count ? lastAtMost(calls.started, to) - lastAtMost(calls.started, from) : 0;
   const exact = wide >= 2e8 ? 3 : wide >= 2e5 ? 6 : 9;
   const ends = [from, to].map((at) => (at / 1e9).toFixed(exact));
-  byId("time-window").textContent = ends.join(" – ") + " s · " + plural(told_, "call");
+  byId("time-window").textContent = ends.join(" – ") + " s · " + plural(inside, "call");
   const [context, width, height] = prepare(timeline.lanes);
   const x = (at) => ((at - from) / wide) * width;
   drawRuler(context, width, height, x);

@@ -47,7 +47,7 @@ function treeOf(boot) {
     propertyOf(nodes[node], data.strings[name], { value: data.strings[value], size, came: "" });
   }
   const tree = { nodes, paths };
-  for (let call = 0; call < calls.count; call += 1) if (calls.boot[call] === boot) follow_(tree, call);
+  for (let call = 0; call < calls.count; call += 1) if (calls.boot[call] === boot) note(tree, call);
   browser.trees[boot] = tree;
   return tree;
 }
@@ -101,7 +101,7 @@ function nodeAt(tree, path, came) {
   return tree.nodes[parent];
 }
 
-function follow_(tree, call) {
+function note(tree, call) {
   const { calls } = app;
   const name = calls.name(call);
   if (name === "finddevice") {
