@@ -84,6 +84,7 @@ class Faults:
         self._hooks = hooks
         self._tell = tell
         self._disks: list[_FaultyBlock] = []
+        self._all: list[_Armed] = []
 
     def add(self, wanted: Fault | str) -> None:
         """Have a fault strike from here on; its occurrences are counted from now.
@@ -93,6 +94,7 @@ class Faults:
         """
         fault = Fault.parse(wanted) if isinstance(wanted, str) else wanted
         armed = _Armed(fault, self._tell)
+        self._all.append(armed)
         if fault.what == DISK:
             if not self._disks:
                 raise UsageError(f"--inject {fault}: the firmware has no disk; -drive on --engine unicorn gives it one")
@@ -103,6 +105,20 @@ class Faults:
             self._hooks.add("call-method", "before", armed.at_method)
         else:
             self._hooks.add(fault.what, "before", armed.at_service)
+
+    def clear(self) -> None:
+        """No fault strikes from here on."""
+        for disk in self._disks:
+            disk.disarm()
+        for armed in self._all:
+            for hook in (armed.at_service, armed.at_method):
+                self._hooks.remove(hook)
+        self._all.clear()
+
+    @property
+    def disk_accesses(self) -> int:
+        """Reads and writes of disks until now."""
+        return sum(disk.accesses for disk in self._disks)
 
     def block(self, port: Block) -> Any:
         """A disk whose faults are this VM's."""
@@ -149,6 +165,7 @@ class _FaultyBlock:
     def __init__(self, block: Block) -> None:
         self._block = block
         self._armed: list[_Armed] = []
+        self.accesses = 0
 
     @property
     def block_size(self) -> int:
@@ -161,12 +178,17 @@ class _FaultyBlock:
     def arm(self, armed: _Armed) -> None:
         self._armed.append(armed)
 
+    def disarm(self) -> None:
+        self._armed.clear()
+
     def read(self, offset: int, length: int) -> bytes:
+        self.accesses += 1
         for armed in self._armed:
             armed.at_disk("disk read")
         return self._block.read(offset, length)
 
     def write(self, offset: int, data: bytes) -> None:
+        self.accesses += 1
         for armed in self._armed:
             armed.at_disk("disk write")
         self._block.write(offset, data)

@@ -81,6 +81,11 @@ class Observers:
         self._listeners.append((listener, tuple(kinds)))
         self._settle()
 
+    def ignore(self, listener: Listener) -> None:
+        """Tell a listener no more."""
+        self._listeners = [pair for pair in self._listeners if pair[0] != listener]
+        self._settle()
+
     def tell(self, event: Event) -> None:
         """Have all know."""
         if isinstance(event, _STAMPED):

@@ -84,6 +84,7 @@ class VM:
         self.firmware: OpenFirmware | None = None
         self.ending: Ending | None = None
         self.stopped: Call | None = None
+        self._halted = False
         self.prompt: Callable[[], None] | None = None
         self._prompt_wanted = False
         self.boots = 0
@@ -199,6 +200,10 @@ class VM:
         """
         self._observers.listen(listener, kinds)
 
+    def ignore(self, listener: Listener) -> None:
+        """Have a listener called no more."""
+        self._observers.ignore(listener)
+
     def on(self, service: str, when: str = "before") -> Callable[[HookFunction], HookFunction]:
         """Have the function below called at each client call of a service: see `vof.vm.hooks`.
 
@@ -222,6 +227,15 @@ class VM:
         """Have a function that was given to `on` called no more."""
         self._hooks.remove(function)
 
+    def clear_faults(self) -> None:
+        """Have no fault strike from here on."""
+        self._faults.clear()
+
+    @property
+    def disk_accesses(self) -> int:
+        """Reads and writes of disks by the firmware until now."""
+        return self._faults.disk_accesses
+
     def inject(self, fault: str | Fault) -> None:
         """Have a fault strike, its occurrences counted from now: `claim:when=3`, `disk:when=2+`, `memory`.
 
@@ -231,9 +245,14 @@ class VM:
         self._faults.add(fault)
         self._use_hooks()
 
-    def stop(self, call: Call) -> None:
-        """Have the run loop stop once a client call is answered; a hook's `Call.stop`."""
+    def stop(self, call: Call | None = None) -> None:
+        """Have the run loop stop, once the client call under way is answered: `wait`, `expect` and the like return.
+
+        Args:
+            call: what `stopped` shall say.
+        """
         self.stopped = call
+        self._halted = True
         self.engine.trap.pause = True
 
     def ask_for_prompt(self) -> None:
@@ -261,7 +280,7 @@ class VM:
     def _run_until(self, done: Callable[[], bool], timeout: float | None, *, polls: bool) -> bool:
         self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         self._done, self._polls = done, polls
-        self.stopped = None
+        self.stopped, self._halted = None, False
         try:
             self._loop()
         finally:
@@ -295,9 +314,11 @@ class VM:
         self._run_until(lambda: wanted.is_in(self._heard), timeout, polls=False)
         found = wanted.end
         if found is None:
-            why = (
-                f"within {timeout:g} s" if self.ending is None else f"before the machine ended ({self.ending.message})"
-            )
+            why = f"within {timeout:g} s"
+            if self.ending is not None:
+                why = f"before the machine ended ({self.ending.message})"
+            elif self._halted:
+                why = "before the run was stopped"
             last = bytes(self._heard[-400:]).decode(errors="replace")
             raise ExpectTimeout(f"{wanted} did not appear {why}; the last output was: {last!r}")
         heard = bytes(self._heard[:found])
@@ -455,7 +476,7 @@ class VM:
         return time.monotonic() >= self._deadline or (self._polls and self._done())
 
     def _is_over(self) -> bool:
-        return self.ending is not None or self.stopped is not None or time.monotonic() >= self._deadline
+        return self.ending is not None or self._halted or time.monotonic() >= self._deadline
 
     def _act(self, outcome: Outcome) -> None:
         """Do what a client call ended in, other than a plain return."""

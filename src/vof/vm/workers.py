@@ -7,6 +7,7 @@ guests that he doesn't trust, runs them here: a worker's death is one result tha
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pickle
 import selectors
@@ -26,6 +27,7 @@ __all__ = ["Result", "run_in_workers"]
 _Item = TypeVar("_Item")
 _LENGTH = struct.Struct("!Q")
 _CHUNK = 1 << 16
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class _Pool(Generic[_Item]):
         """The child: never returns."""
         status = 1
         try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a guest's loop would outlive the parent
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             self._vm.reopen()
