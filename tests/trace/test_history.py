@@ -5,14 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_recordings import HEADER, boot, call, write_recording
 
 from vof.errors import UsageError
 from vof.trace.history import History, read_history
+from vof.trace.perfetto import trace_events
 from vof.trace.recording import Recording
+from vof.trace.report.page import render
 
 STORED = Path(__file__).resolve().parent.parent / "data" / "recordings"
 
@@ -156,3 +161,50 @@ def test_numbers_and_texts_are_bounded(tmp_path: Path) -> None:
     _, phandle, properties, _ = found.boots[0].tree
     ((value, size),) = properties.values()
     assert (phandle, len(value), size) == (0xFFFFFFFB, 4096, 99999)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+LINES: list[dict[str, Any]] = [
+    HEADER,
+    boot(["", 1, {"reg": "\0"}, [["cpus", 2, {}, []]]]),
+    call("getprop", 5, 6, 7, 4, results=[4], texts=[[1, "reg"]], names=[[5, "/"]], wrote=[[7, "abcd"]]),
+    call("write", 5, 6, 3, results=[3], reads=[[0, [1, 2, 3]], [6, {"whole": "abc"}]], fault="no", status=-1),
+    call("call-method", 1, 2, 0, 8, 4, results=[0, 4], texts=[[0, "claim"]], outcome="exit", hook="after"),
+    {"is": "phase", "name": "a", "seconds": 1, "detail": ""},
+    {"is": "out", "at": 5, "data": "x"},
+    {"is": "injected", "at": 5, "fault": "x", "what": "y"},
+    {"is": "end", "at": 9, "reason": "exit", "message": ""},
+]
+
+
+@st.composite
+def damaged_lines(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Sound lines, of which some fields, or fields of fields, are anything."""
+    lines: list[dict[str, Any]] = json.loads(json.dumps(LINES))
+    for _ in range(draw(st.integers(1, 3))):
+        where: Any = lines[draw(st.integers(0, len(lines) - 1))]
+        key = draw(st.sampled_from([*where]))
+        while isinstance(where[key], list | dict) and where[key] and draw(st.booleans()):
+            where = where[key]
+            key = draw(st.sampled_from([*where] if isinstance(where, dict) else range(len(where))))
+        where[key] = draw(ANYTHING)
+    return lines
+
+
+@given(damaged_lines())
+def test_whatever_a_recording_holds_is_drawn_or_refused(lines: list[dict[str, Any]]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "any.vof"
+        path.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
+        try:
+            found = read_history(Recording.open(path))
+        except UsageError as error:
+            assert "\n" not in str(error)
+            return
+    page = render(found, path.name)
+    assert page.count("<script") == 2
+    json.dumps([*trace_events(found)], allow_nan=False)

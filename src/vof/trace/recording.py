@@ -51,7 +51,7 @@ class Recording:
             raise UsageError(f"{path} is no recording; `vof boot --record FILE` makes one")
         version = header.get("recording")
         if version != VERSION:
-            raise UsageError(f"{path} is a recording of version {version}; this vof reads version {VERSION}")
+            raise UsageError(f"{path} is a recording of version {version!r:.20}; this vof reads version {VERSION}")
         return cls(path, header)
 
     @property
