@@ -128,6 +128,12 @@ def test_every_stored_recording_is_read() -> None:
         assert found.calls and found.boots, path.name
 
 
+def test_what_is_too_much_is_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vof.trace.history.CALLS_LIMIT", 2)
+    found = history(tmp_path, boot(), *[call("peer", 0, at=each) for each in range(5)])
+    assert (len(found.calls), found.left_out) == (2, 3)
+
+
 DAMAGED: list[tuple[str, Any]] = [
     ("a call without its times", {"is": "call", "service": "peer", "args": [0]}),
     ("a time that is a word", call("peer", 0) | {"us": ["x" * 9, 1]}),

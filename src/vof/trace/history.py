@@ -143,7 +143,7 @@ class History:
         claims: of guest memory.
         span: nanoseconds from the start to the end.
         complete: whether its end is there.
-        left_out: calls that were too many.
+        left_out: calls and pieces of output that were too many.
     """
 
     header: Line
@@ -293,6 +293,8 @@ class _Reader:
         self._shown += len(text)
         if len(outputs) < _OUTPUTS_LIMIT and self._shown <= _OUTPUT_LIMIT:
             outputs.append(Output(at, text, line["is"] == "in"))
+        else:
+            self.history.left_out += 1
 
     def _take_phase(self, line: Line) -> None:
         self._happen(line["seconds"], "phase", line["name"], line["detail"], unit=1e9)

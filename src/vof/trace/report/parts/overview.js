@@ -22,7 +22,7 @@ function setUpOverview() {
 function showEnding(data) {
   const end = data.happenings.filter(([, kind]) => kind === "end").at(-1);
   const parts = [end ? end[3] || end[2] : "", data.complete ? "" : "the recording has no end: vof was ended, or still runs"];
-  if (data.leftOut) parts.push(plural(data.leftOut, "call") + " more are in the recording than a page can hold");
+  if (data.leftOut) parts.push(number(data.leftOut) + " calls and pieces of output more are in the recording than a page can hold");
   byId("ending").textContent = clean(parts.filter(Boolean).join(" · ") || "ended");
   byId("ending").className = data.complete && !data.leftOut ? "" : "warning";
 }
