@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": ("vof.cli.replay", "make the calls of a recorded boot again, and compare"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
+    "campaign": ("vof.cli.campaign", "run machines again and again, with other options or a fault in each"),
     "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),
 }
 """Every command: the module that has its `COMMAND`, and one line for `--help`."""

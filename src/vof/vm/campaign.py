@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -109,8 +109,8 @@ class Outcome:
         good: whether its class is.
         struck: what the faults did, from the run's events.
         calls: client calls that it made.
-        counts: how often it called each service, and how often `disk`s were read or written.
-        last_calls: the last of them as a trace has them.
+        counts: how often `disk`s were read or written, and in a run without a fault how often it called each service.
+        last_calls: the last of them as a trace has them, where it came to no good.
         console: the last line of text on the console.
         message: how it ended, in words.
         seconds: of the host.
@@ -180,7 +180,7 @@ def random_faults(counts: Mapping[str, int], number: int, seed: int, of: Sequenc
 
 def run_campaign(
     plan: Plan, cases: Iterable[Case], executor: Executor | None = None, *, jobs: int = 0, batch: int = _BATCH
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run cases.
 
     Args:

@@ -20,6 +20,7 @@ from vof.trace.text import call_text
 from vof.vm.campaign import DIED, FAILED, TIMEOUT, Batch, Case, Class, Outcome, Plan, pattern_of
 from vof.vm.ending import ExpectTimeout
 from vof.vm.hooks import Call
+from vof.vm.snapshots import Snapshot
 from vof.vm.vm import VM
 
 __all__: list[str] = []
@@ -35,23 +36,17 @@ _MARGIN = 10
 class _Watch:
     """What is seen of a run."""
 
-    vm: VM
     plan: Plan
-    calls: int = 0
     last: deque[ClientReturn] = field(default_factory=lambda: deque(maxlen=_LAST_CALLS))
     struck: list[str] = field(default_factory=list)
-    why: str = ""
     text: bytearray = field(default_factory=bytearray)
     counts: Counter[str] = field(default_factory=Counter)
+    why: str = ""
 
     def hear(self, event: Event) -> None:
         if type(event) is ClientReturn:
-            self.calls += 1
             self.last.append(event)
             self.counts[event.service] += 1
-            if self.calls >= self.plan.calls:
-                self.why = f"{self.plan.calls} client calls"
-                self.vm.stop()
         elif type(event) is Injected:
             self.struck.append(event.what)
         elif type(event) is ConsoleOutput:
@@ -86,9 +81,10 @@ def _run(batch: Batch) -> Iterator[Outcome]:
         vm = VM(first)
         with vm:
             vm.run_to_client()
-            runs = vm.run_in_workers(
-                vm.snapshot(), partial(_run_case, plan), batch.cases, workers=1, timeout=plan.timeout + _MARGIN
-            )
+            snapshot = vm.snapshot()
+            patience = 2 * plan.timeout + _MARGIN
+            run = partial(_run_from, snapshot, plan)
+            runs = vm.run_in_workers(snapshot, run, batch.cases, workers=1, timeout=patience)
             for result in runs:
                 if isinstance(result.value, Outcome):
                     yield result.value
@@ -105,14 +101,25 @@ def _run_alone(plan: Plan, case: Case) -> Outcome:
     try:
         with VM(case.config) as vm:
             vm.run_to_client()
-            return _run_case(plan, vm, case)
+            return _run_case(plan, vm, case, listens=True)
     except VofError as error:
         return Outcome(case, FAILED, message=str(error))
 
 
-def _run_case(plan: Plan, vm: VM, case: Case) -> Outcome:
-    watch = _Watch(vm, plan)
-    vm.listen(watch.hear, ClientReturn, ConsoleOutput, Injected)
+def _run_from(snapshot: Snapshot, plan: Plan, vm: VM, case: Case) -> Outcome:
+    """A run from a snapshot. One that comes to no good is made again, and its calls are listened to."""
+    outcome = _run_case(plan, vm, case, listens=not case.faults)
+    if not outcome.good and case.faults:
+        vm.restore(snapshot)
+        outcome = _run_case(plan, vm, case, listens=True)
+    return outcome
+
+
+def _run_case(plan: Plan, vm: VM, case: Case, *, listens: bool) -> Outcome:
+    watch = _Watch(plan)
+    vm.listen(watch.hear, ConsoleOutput, Injected, *([ClientReturn] if listens else []))
+    before = vm.engine.trap.calls
+    vm.call_limit = before + plan.calls
     vm.on("milliseconds", "after")(watch.look_at_time)
     disk = vm.disk_accesses
     for fault in case.faults:
@@ -129,6 +136,10 @@ def _run_case(plan: Plan, vm: VM, case: Case) -> Outcome:
         vm.ignore(watch.hear)
         vm.off(watch.look_at_time)
         vm.clear_faults()
+    calls = vm.engine.trap.calls - before
+    if calls >= plan.calls and not watch.why:
+        calls, watch.why = plan.calls, f"{plan.calls} client calls"
+        message = watch.why
     found = _class_of(plan, vm, bytes(watch.text))
     name = found.name if found is not None else str(vm.ending.reason) if vm.ending is not None else TIMEOUT
     watch.counts["disk"] = vm.disk_accesses - disk
@@ -138,7 +149,7 @@ def _run_case(plan: Plan, vm: VM, case: Case) -> Outcome:
         name,
         good=found is not None and found.good,
         struck=tuple(watch.struck),
-        calls=watch.calls,
+        calls=calls,
         counts=tuple(sorted(watch.counts.items())),
         last_calls=tuple(call_text(event) for event in watch.last),
         console=next((line for line in reversed(lines) if line), "")[:_SHOWN],

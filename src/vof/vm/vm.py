@@ -69,6 +69,7 @@ class VM:
         console: the machine's console.
         firmware: the firmware of the present boot; None before the stub's hello.
         ending: how the machine ended; None while it runs.
+        call_limit: client calls after which the run loop stops at its next look around; 0 for none.
         stopped: the client call at which a hook stopped the run loop; None where nothing did.
         prompt: called between two client calls when the client program (`enter`) or a hook asks that the user be
             given the firmware's prompt; None if there is nobody to ask.
@@ -85,6 +86,7 @@ class VM:
         self.ending: Ending | None = None
         self.stopped: Call | None = None
         self._halted = False
+        self.call_limit = 0
         self.prompt: Callable[[], None] | None = None
         self._prompt_wanted = False
         self.boots = 0
@@ -476,6 +478,8 @@ class VM:
         return time.monotonic() >= self._deadline or (self._polls and self._done())
 
     def _is_over(self) -> bool:
+        if self.call_limit and self.engine.trap.calls >= self.call_limit:
+            self._halted = True
         return self.ending is not None or self._halted or time.monotonic() >= self._deadline
 
     def _act(self, outcome: Outcome) -> None:
