@@ -15,6 +15,7 @@ COMMANDS = {
     "report": ("vof.cli.html_report", "make one HTML page of a recording"),
     "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
     "trace": ("vof.cli.trace", "show the calls of a recorded boot, as strace does"),
+    "diff": ("vof.cli.diff", "show where two recorded boots part"),
     "replay": ("vof.cli.replay", "make the calls of a recorded boot again, and compare"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
