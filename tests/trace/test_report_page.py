@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 from collections.abc import Iterator
@@ -90,6 +91,26 @@ def test_a_failure_leads_to_its_call(reader: Reader, linux: Path) -> None:
     reader.open(linux, hash_=f"#{address}")
     reader.settle()
     assert reader.text("#details .why") == 'no device "/vdevice/vtpm"'
+
+
+def test_where_it_parts_from_another_run_is_shown(reader: Reader, tmp_path: Path) -> None:
+    good = DATA / "recordings" / "linux-pseries.vof"
+    lines = gzip.decompress(good.read_bytes()).decode().splitlines(keepends=True)
+    changed = next(number for number, line in enumerate(lines) if '"ibm,hypertas-functions"' in line and "call" in line)
+    lines[changed] = lines[changed].replace('"results":[212]', '"results":[77]')
+    bad = tmp_path / "bad.vof"
+    bad.write_bytes(gzip.compress("".join(lines).encode()))
+    page = tmp_path / "bad.html"
+    write_report(Recording.open(bad), page, Recording.open(good))
+    reader.open(page)
+    assert reader.text("#parting-title") == "Against linux-pseries.vof"
+    assert "another answer" in reader.text("#parting-lines .place")
+    assert reader.text("#parting-lines .theirs:nth-of-type(n+4)").endswith("= 212")
+    assert reader.text("#parting-lines .ours:nth-of-type(n+4)").endswith("= 77")
+    reader.click("#parting-call button")
+    assert reader.active_row("calls").text.split()[1:3] == ["getproplen", "/rtas"]
+    reader.open(page, size=PHONE)
+    assert reader.run("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_failures_of_a_kind_stand_together_and_are_shown_together(reader: Reader, linux: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +14,18 @@ from vof.cli.options import Given, Group, Option
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
-    from vof.trace.diff import Comparison, Difference, Side
-    from vof.trace.recording import Recording
+    from vof.trace.diff import Comparison, Side
 
 __all__ = ["COMMAND"]
 
 _DIFFER = 1
 _CONTEXT = 3
-_SHOWN = 12
-"""Calls of one side at one place; the rest is counted."""
-_TREES = 20
 _RED, _GREEN, _CYAN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[m"
 
 
 def _run(given: Given) -> int:
     from vof.trace.diff import compare
+    from vof.trace.diff_text import comparison_lines
     from vof.trace.recording import Recording
 
     if len(given.operands) != 2:
@@ -46,51 +42,10 @@ def _run(given: Given) -> int:
         print(json.dumps(_plain(comparison), indent=1))
     else:
         paint = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        for line in _text(comparison, recordings, everything="--all" in given):
+        for line in comparison_lines(comparison, recordings, everything="--all" in given):
             colour = _COLOURS.get(line[:1], "") if paint else ""
             print(f"{colour}{line}{_PLAIN}" if colour else line)
     return 0 if comparison.same else _DIFFER
-
-
-def _text(comparison: Comparison, recordings: tuple[Recording, Recording], *, everything: bool) -> Iterator[str]:
-    for sign, recording, calls in zip(("---", "+++"), recordings, comparison.calls, strict=True):
-        header = recording.header
-        how = ", ".join(str(header[name]) for name in ("machine", "engine", "trap"))
-        yield f"{sign} {recording.path}  {how}, {calls} calls"
-    for name, one, other in comparison.headers:
-        yield f"  {name}: {one or '–'} → {other or '–'}"
-    for path, one, other in comparison.trees[: None if everything else _TREES]:
-        yield f"@@ the tree at the start: {path} @@"
-        yield from (f"{sign}{text}" for sign, text in (("-", one), ("+", other)) if text)
-    if not everything and len(comparison.trees) > _TREES:
-        yield f"  {len(comparison.trees) - _TREES} more differences of the trees; --all shows them"
-    shown = comparison.differences if everything else comparison.differences[:1]
-    for difference in shown:
-        yield from _place(difference)
-    if comparison.found > len(shown):
-        yield f"  {comparison.found - len(shown)} more places differ" + ("" if everything else "; --all shows them")
-    if comparison.ends is not None:
-        yield f"@@ the end @@\n-{comparison.ends[0]}\n+{comparison.ends[1]}"
-    if comparison.same:
-        yield "  they are alike"
-
-
-def _place(difference: Difference) -> Iterator[str]:
-    from vof.trace.text import call_text
-
-    yield f"@@ call {difference.good.number} and call {difference.bad.number}: {difference.why} @@"
-    yield from (f" {call_text(event)}" for event in difference.before)
-    yield from _side("-", difference.good)
-    yield from _side("+", difference.bad)
-    yield from (f" {call_text(event)}" for event in difference.after)
-
-
-def _side(sign: str, side: Side) -> Iterator[str]:
-    from vof.trace.text import call_text
-
-    yield from (f"{sign}{call_text(event)}" for event in side.calls[:_SHOWN])
-    if len(side.calls) > _SHOWN:
-        yield f"{sign}… {len(side.calls) - _SHOWN} more"
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:

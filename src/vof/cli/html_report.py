@@ -20,6 +20,7 @@ _OUTPUT = Group(
     "The output",
     (
         Option(("-o", "--output"), "FILE", "the page; without it, the recording's name with .html at its end"),
+        Option(("--against",), "GOOD", "another recording: show where this one parts from it"),
         Option(("--perfetto",), "FILE", "Chrome's trace events (JSON) besides, for ui.perfetto.dev and its like"),
     ),
 )
@@ -34,8 +35,11 @@ def _run(given: Given) -> int:
     recording = Recording.open(given.operands[0])
     page = Path(given.last("-o") or _usual_name(recording.path))
     events = Path(given.last("--perfetto")) if "--perfetto" in given else None
+    against = Recording.open(given.last("--against")) if "--against" in given else None
     _check(recording, page, events)
-    history = write_report(recording, page)
+    if against is not None and page.exists() and page.samefile(against.path):
+        raise UsageError(f"-o {page}: that is the recording to compare with; name another file")
+    history = write_report(recording, page, against)
     if not history.complete:
         say(f"{recording.path}: its end is missing: the run was cut off, or it goes on")
     print(f"{page}: {len(history.calls):,} calls, {page.stat().st_size / 1024:,.0f} KiB; open it in a browser")

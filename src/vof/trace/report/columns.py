@@ -6,12 +6,13 @@ beside the call's place. `data.js` reads all this; the two change together.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from vof.firmware import SERVICES
 from vof.trace.history import Boot, Call, Data, History
 
-__all__ = ["columns"]
+__all__ = ["Parting", "columns"]
 
 
 class _Strings:
@@ -24,12 +25,28 @@ class _Strings:
         return self.places.setdefault(text, len(self.places))
 
 
-def columns(history: History, name: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where a run parts from another.
+
+    Attributes:
+        name: the other recording's name.
+        lines: what `vof.trace.diff_text` says of it.
+        call: the first call that differs, by its place among those that returned; -1 if none does.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    call: int
+
+
+def columns(history: History, name: str, parting: Parting | None = None) -> dict[str, Any]:
     """Everything that the page shows, as JSON takes it.
 
     Args:
         history: what to show.
         name: the recording's name.
+        parting: where it parts from another run, if it was compared with one.
     """
     place = _Strings()
     table = {
@@ -51,6 +68,11 @@ def columns(history: History, name: str) -> dict[str, Any]:
             for span in history.claims
         ],
     }
+    if parting is not None:
+        # Calls stand here as they began: where some are inside of others the place is another.
+        nested = any(call.depth for call in history.calls)
+        call = parting.call if not nested and parting.call < len(history.calls) else -1
+        table["parting"] = {"name": parting.name, "lines": parting.lines, "call": call}
     table["strings"] = [*place.places]
     return table
 

@@ -17,9 +17,11 @@ from pathlib import Path
 from string import Template
 
 from vof.errors import UsageError
+from vof.trace.diff import compare
+from vof.trace.diff_text import comparison_lines
 from vof.trace.history import History, read_history
 from vof.trace.recording import Recording
-from vof.trace.report.columns import columns
+from vof.trace.report.columns import Parting, columns
 
 __all__ = ["SCRIPTS", "render", "write_report"]
 
@@ -43,12 +45,13 @@ SCRIPTS = (
 _LEVEL = 6
 
 
-def write_report(recording: Recording, out: Path) -> History:
+def write_report(recording: Recording, out: Path, against: Recording | None = None) -> History:
     """Write the report of a recording.
 
     Args:
         recording: what to show.
         out: the file to write; one that is there is replaced.
+        against: another run, to show where this one parts from it.
 
     Returns:
         What was shown.
@@ -57,7 +60,7 @@ def write_report(recording: Recording, out: Path) -> History:
         UsageError: the recording is damaged, or the file can't be written.
     """
     history = read_history(recording)
-    page = render(history, recording.path.name)
+    page = render(history, recording.path.name, None if against is None else _parting(recording, against))
     try:
         out.write_bytes(page.encode())
     except OSError as error:
@@ -65,14 +68,15 @@ def write_report(recording: Recording, out: Path) -> History:
     return history
 
 
-def render(history: History, name: str) -> str:
+def render(history: History, name: str, parting: Parting | None = None) -> str:
     """The page.
 
     Args:
         history: what to show.
         name: the recording's name.
+        parting: where it parts from another run, if it was compared with one.
     """
-    text = json.dumps(columns(history, name), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(columns(history, name, parting), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # What has no place in UTF-8 (half of a surrogate pair) comes from no guest's byte: it may become a question mark.
     data = gzip.compress(text.encode("utf-8", "replace"), _LEVEL, mtime=0)
     style = _part("page.css")
@@ -84,6 +88,13 @@ def render(history: History, name: str) -> str:
         script_digest=_digest(script),
         data=base64.b64encode(data).decode("ascii"),
     )
+
+
+def _parting(recording: Recording, against: Recording) -> Parting:
+    comparison = compare(against, recording)
+    lines = comparison_lines(comparison, (against, recording), everything=False)
+    first = comparison.first
+    return Parting(against.path.name, tuple(lines), -1 if first is None else first.bad.number)
 
 
 def _part(name: str) -> str:

@@ -13,6 +13,7 @@ function setUpOverview() {
   byId("subtitle").textContent = clean([...title, header.created.replace(/T(\d\d:\d\d):.*/, " $1 UTC")].filter(Boolean).join(" · "));
   showEnding(data);
   showTotals(data, calls);
+  showParting(data);
   showFailures(calls);
   showPhases(data);
   showStatistics(calls);
@@ -49,6 +50,16 @@ function mostClaimed(claims) {
     most = Math.max(most, now);
   }
   return most;
+}
+
+// Where this run parts from another; a line's first character says whose it is.
+function showParting({ parting }) {
+  if (!parting) return;
+  const kinds = { "-": "theirs", "+": "ours", "@": "place" };
+  byId("parting").hidden = false;
+  byId("parting-title").textContent = clean("Against " + parting.name);
+  fill(byId("parting-lines"), parting.lines.map((line) => make("p", { class: kinds[line[0]] ?? null }, line)));
+  if (parting.call >= 0) fill(byId("parting-call"), button("Show the call", () => openCall(parting.call), { class: "chip", "data-call": parting.call }));
 }
 
 // Reasons that differ only in names, paths and numbers are of one kind.
