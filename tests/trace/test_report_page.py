@@ -96,7 +96,11 @@ def test_a_failure_leads_to_its_call(reader: Reader, linux: Path) -> None:
 def test_where_it_parts_from_another_run_is_shown(reader: Reader, tmp_path: Path) -> None:
     good = DATA / "recordings" / "linux-pseries.vof"
     lines = gzip.decompress(good.read_bytes()).decode().splitlines(keepends=True)
-    changed = next(number for number, line in enumerate(lines) if '"ibm,hypertas-functions"' in line and "call" in line)
+    changed = next(
+        number
+        for number, line in enumerate(lines)
+        if line.startswith('{"is":"call","service":"getproplen"') and '"ibm,hypertas-functions"' in line
+    )
     lines[changed] = lines[changed].replace('"results":[212]', '"results":[77]')
     bad = tmp_path / "bad.vof"
     bad.write_bytes(gzip.compress("".join(lines).encode()))
