@@ -112,7 +112,7 @@ def test_where_it_parts_from_another_run_is_shown(reader: Reader, tmp_path: Path
     assert reader.text("#parting-lines .theirs:nth-of-type(n+4)").endswith("= 212")
     assert reader.text("#parting-lines .ours:nth-of-type(n+4)").endswith("= 77")
     reader.click("#parting-call button")
-    assert reader.active_row("calls").text.split()[1:3] == ["getproplen", "/rtas"]
+    assert reader.active_row("calls").text.split()[1:3] == ["getproplen", "/rtas,"]
     reader.open(page, size=PHONE)
     assert reader.run("return document.documentElement.scrollWidth") <= PHONE[0]
 
