@@ -39,6 +39,7 @@ __all__ = [
     "flat_tree",
     "port_value",
     "shortened",
+    "tree_of",
     "written_value",
 ]
 
@@ -180,6 +181,22 @@ def data_of(value: Any) -> bytes:
 def flat_tree(tree: DeviceTree) -> list[Any]:
     """A tree as nested lists: name, phandle, properties by name, children."""
     return _flat(tree.root)
+
+
+def tree_of(flat: list[Any]) -> DeviceTree:
+    """The tree again that `flat_tree` made lists of. Its handles are as they were."""
+    name, phandle, properties, children = flat
+    tree = DeviceTree(Node(name, _properties(properties), phandle))
+    waiting = [(tree.root.path, child) for child in children]
+    while waiting:
+        above, (name, phandle, properties, children) = waiting.pop(0)
+        node = tree.add(above, name, _properties(properties), phandle=phandle)
+        waiting += [(node.path, child) for child in children]
+    return tree
+
+
+def _properties(properties: dict[str, str]) -> dict[str, bytes]:
+    return {name: value.encode("latin-1") for name, value in properties.items()}
 
 
 def _flat(node: Node) -> list[Any]:

@@ -132,6 +132,12 @@ class Hooks:
             self.rows = {**self.rows, service: replace(row, function=hooked)}
         getattr(self._hooked[service], when).append(hook)
 
+    def clear(self) -> None:
+        """Have none called any more."""
+        for hooked in self._hooked.values():
+            for hooks in (hooked.before, hooked.after, hooked.instead):
+                hooks.clear()
+
     def remove(self, hook: Hook) -> None:
         """Have a hook called no more, at whatever service it is."""
         for hooked in self._hooked.values():

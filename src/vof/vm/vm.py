@@ -238,6 +238,10 @@ class VM:
         """Reads and writes of disks by the firmware until now."""
         return self._faults.disk_accesses
 
+    def clear_hooks(self) -> None:
+        """Have no function called any more that was given to `on`. Faults by `inject` are hooks, too."""
+        self._hooks.clear()
+
     def inject(self, fault: str | Fault) -> None:
         """Have a fault strike, its occurrences counted from now: `claim:when=3`, `disk:when=2+`, `memory`.
 
@@ -312,6 +316,7 @@ class VM:
         Raises:
             ExpectTimeout: it did not come in time, or the machine ended before.
         """
+        __tracebackhide__ = True  # pytest shows the line that expected it
         wanted = Wanted(what)
         self._run_until(lambda: wanted.is_in(self._heard), timeout, polls=False)
         found = wanted.end
