@@ -215,7 +215,6 @@ def test_a_boot_that_fails_shows_console_and_calls(project: pytest.Pytester, opt
     )
     kept = sorted(path.name for path in project.path.joinpath("kept").rglob("*"))
     assert kept == ["boot0.html", "boot0.vof", "test_boots.py--test_menu"]
-    assert ()
 
 
 @pytest.mark.guest
