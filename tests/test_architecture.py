@@ -154,7 +154,7 @@ def declared_dependencies() -> set[str]:
     """Return the distributions that a user of vof gets or may ask for; not the test tools."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project.get("optional-dependencies", {})
-    lines = [*project["dependencies"], *(line for extra in extras.keys() - {"dev"} for line in extras[extra])]
+    lines = [*project["dependencies"], *(line for extra in extras.keys() - {"dev", "pytest"} for line in extras[extra])]
     return {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines}
 
 
