@@ -12,14 +12,14 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 
 COMMANDS = {
     "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
-    "report": ("vof.cli.html_report", "make one HTML page of a recording"),
     "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
     "trace": ("vof.cli.trace", "show the calls of a recorded boot, as strace does"),
+    "report": ("vof.cli.html_report", "make one HTML page of a recording"),
     "diff": ("vof.cli.diff", "show where two recorded boots part"),
     "replay": ("vof.cli.replay", "make the calls of a recorded boot again, and compare"),
+    "campaign": ("vof.cli.campaign", "run machines again and again, with other options or a fault in each"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
-    "campaign": ("vof.cli.campaign", "run machines again and again, with other options or a fault in each"),
     "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),
 }
 """Every command: the module that has its `COMMAND`, and one line for `--help`."""
