@@ -14,6 +14,9 @@ from vof.cli.options import Given, Group, Option
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vof.trace.beside_qemu import Beside
     from vof.trace.diff import Comparison, Side
 
 __all__ = ["COMMAND"]
@@ -35,17 +38,23 @@ def _run(given: Given) -> int:
     ignore = _services(given.last("--ignore"))
     logs = [path for path in (first, second) if _is_log(path)]
     if logs:
-        return _compare_with_qemu(first, second, logs)
+        return _compare_with_qemu(given, second if logs[0] == first else first, logs)
     recordings = (Recording.open(first), Recording.open(second))
     comparison = compare(*recordings, context=context, ignore=ignore)
     if "--json" in given:
         print(json.dumps(_plain(comparison), indent=1))
     else:
-        paint = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        for line in comparison_lines(comparison, recordings, everything="--all" in given):
-            colour = _COLOURS.get(line[:1], "") if paint else ""
-            print(f"{colour}{line}{_PLAIN}" if colour else line)
+        _print(comparison_lines(comparison, recordings, everything="--all" in given))
     return 0 if comparison.same else _DIFFER
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Lines, coloured on a terminal. What a recording holds may not act there."""
+    paint = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for line in lines:
+        clean = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+        colour = _COLOURS.get(line[:1], "") if paint else ""
+        print(f"{colour}{clean}{_PLAIN}" if colour else clean)
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:
@@ -67,31 +76,44 @@ def _plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _compare_with_qemu(first: Path, second: Path, logs: list[Path]) -> int:
+def _plain_beside(beside: Beside) -> dict[str, Any]:
+    from vof.trace.objects import event_object
+
+    return {
+        "same": beside.same,
+        "asked": beside.asked,
+        "different": beside.different,
+        "unlike": [
+            {
+                "reason": each.reason,
+                "ours": each.ours and event_object(each.ours),
+                "theirs": each.theirs and event_object(each.theirs),
+            }
+            for each in beside.unlike
+        ],
+    }
+
+
+def _compare_with_qemu(given: Given, path: Path, logs: list[Path]) -> int:
     """Compare a recording with what QEMU's own VOF answered."""
-    from vof.trace.diff import compare_answers
-    from vof.trace.qemu_log import TRACED, read_qemu_log, why_known
+    from vof.trace.beside_qemu import compare_with_qemu
+    from vof.trace.diff import must_make_sense
+    from vof.trace.diff_text import beside_lines
+    from vof.trace.qemu_log import read_qemu_log
     from vof.trace.recording import Recording
-    from vof.trace.text import call_text
 
     if len(logs) == 2:
         raise UsageError("two logs of QEMU's own VOF: one of the two is a recording")
-    (log,) = logs
-    recording = Recording.open(second if log == first else first)
-    theirs = read_qemu_log(log)
-    asked, different = compare_answers(recording.calls(), theirs, TRACED)
-    news = [(ours, other) for ours, other in different if not why_known(ours)]
-    print(f"{asked} questions were asked of both, {asked - len(different)} answered alike")
-    reasons: dict[str, int] = {}
-    for ours, _ in different:
-        reason = why_known(ours)
-        if reason:
-            reasons[f"{ours.service}: {reason}"] = reasons.get(f"{ours.service}: {reason}", 0) + 1
-    for reason, count in sorted(reasons.items()):
-        print(f"  known, {count} of {reason}")
-    for ours, other in news:
-        print(f"-{call_text(ours)}\n+{call_text(other)}")
-    return _DIFFER if news else 0
+    recording = Recording.open(path)
+    theirs = read_qemu_log(logs[0])
+    with must_make_sense(recording):
+        beside = compare_with_qemu(recording.calls(), theirs, ignore=_services(given.last("--ignore")))
+        lines = list(beside_lines(beside, everything="--all" in given))
+    if "--json" in given:
+        print(json.dumps(_plain_beside(beside), indent=1))
+    else:
+        _print(lines)
+    return 0 if beside.same else _DIFFER
 
 
 def _is_log(path: Path) -> bool:
@@ -124,7 +146,7 @@ COMMAND = Command(
         time or for a key that had not come. The trees at the start and the ends are compared, too.
 
         One of the two may be the log of QEMU's own VOF (-trace 'vof_*' -D FILE): then the answers of both firmwares
-        are compared, over the services that QEMU tells of.
+        are compared, over the services that QEMU tells of. What is known to differ is counted; --all shows it.
 
         The status is 0 if they are alike, 1 if not, 2 if a file can't be used.
     """,

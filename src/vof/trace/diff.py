@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from typing import Any
 
+from vof.errors import UsageError
 from vof.events import ClientReturn
+from vof.firmware.table import SERVICES
 from vof.trace.lines import Line, data_of
-from vof.trace.recording import Recording
+from vof.trace.recording import Recording, events_of
 from vof.trace.saying import MAY_DIFFER, Saying, is_poll, said_by
 
-__all__ = ["Comparison", "Difference", "Side", "compare", "compare_answers"]
+__all__ = ["Comparison", "Difference", "Side", "compare", "must_make_sense"]
 
-_WINDOW = 2000
-"""Calls within which two runs that have parted are looked for to meet again."""
+_NONSENSE = (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+"""What comes of lines that are JSON but tell nothing that makes sense."""
 _MEETING = 3
-"""Calls in a row that must be alike for that."""
+"""Calls in a row that must be alike for two runs that have parted to have met again."""
 _KEPT = 1000
 
 
@@ -84,24 +87,47 @@ class Comparison:
 
 @dataclass(slots=True)
 class _Run:
-    """One run: its calls without polls."""
+    """One run: its calls without polls.
 
+    Attributes:
+        names: a number for each thing that was said in either run, by which they are compared.
+        calls: the calls.
+        said: what each says: its number.
+        numbers: the place of each among all calls.
+        count: how many calls there are, with polls.
+        tree: the one that it began with, by path.
+        end: how it ended.
+    """
+
+    names: dict[Saying, int]
     calls: list[ClientReturn] = field(default_factory=list)
-    said: list[Saying] = field(default_factory=list)
+    said: list[int] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     count: int = 0
+    tree: dict[str, dict[str, str]] = field(default_factory=dict)
+    end: str = "it has no end"
 
-    def take(self, calls: Iterable[ClientReturn]) -> None:
-        for event in calls:
-            if not is_poll(event):
-                self.calls.append(event)
-                self.said.append(said_by(event))
-                self.numbers.append(self.count)
-            self.count += 1
+    def read(self, recording: Recording, ignore: Sequence[str]) -> None:
+        for event in events_of(self._look_at(recording.lines())):
+            if type(event) is ClientReturn and event.service not in ignore:
+                if not is_poll(event):
+                    self.calls.append(event)
+                    self.said.append(self.names.setdefault(said_by(event), len(self.names)))
+                    self.numbers.append(self.count)
+                self.count += 1
 
     def side(self, start: int, end: int) -> Side:
         number = self.numbers[start] if start < len(self.numbers) else self.count
         return Side(number, tuple(self.calls[start:end]))
+
+    def _look_at(self, lines: Iterator[Line]) -> Iterator[Line]:
+        """The lines, each looked at for what is no call."""
+        for line in lines:
+            if line["is"] == "end":
+                self.end = str(line["reason"])
+            elif line["is"] == "boot" and not self.tree:
+                self.tree = _flat(line["tree"])
+            yield line
 
 
 def compare(good: Recording, bad: Recording, *, context: int = 3, ignore: Sequence[str] = ()) -> Comparison:
@@ -115,71 +141,47 @@ def compare(good: Recording, bad: Recording, *, context: int = 3, ignore: Sequen
     Raises:
         UsageError: a file is damaged.
     """
-    runs = (_Run(), _Run())
-    for run, recording in zip(runs, (good, bad), strict=True):
-        run.take(event for event in recording.calls() if event.service not in ignore)
-    found = list(_part(*runs, context))
-    ends = tuple(_end(recording) for recording in (good, bad))
+    names: dict[Saying, int] = {}
+    one, other = _Run(names), _Run(names)
+    for run, recording in ((one, good), (other, bad)):
+        with must_make_sense(recording):
+            run.read(recording, ignore)
+    found = list(_part(one, other, [*names], context))
     return Comparison(
-        (runs[0].count, runs[1].count),
+        (one.count, other.count),
         tuple(found[:_KEPT]),
         len(found),
         tuple(_headers(good.header, bad.header)),
-        tuple(_trees(good, bad)),
-        (ends[0], ends[1]) if ends[0] != ends[1] else None,
+        tuple(_trees(one.tree, other.tree)),
+        (one.end, other.end) if one.end != other.end else None,
     )
 
 
-def compare_answers(
-    good: Iterable[ClientReturn], bad: Iterable[ClientReturn], services: Sequence[str]
-) -> tuple[int, list[tuple[ClientReturn, ClientReturn]]]:
-    """Compare two firmwares by what they were both asked, in whatever order.
+@contextmanager
+def must_make_sense(recording: Recording) -> Iterator[None]:
+    """Around what reads a recording: one whose lines tell nothing that makes sense is refused.
 
-    Args:
-        good, bad: their calls.
-        services: those that count.
-
-    Returns:
-        How many questions both were asked, and the calls of those that they answered differently.
+    Raises:
+        UsageError: it is damaged.
     """
-    answers: dict[tuple[object, ...], ClientReturn] = {}
-    for event in good:
-        if event.service in services:
-            answers.setdefault(said_by(event).question, event)
-    different = []
-    seen = set()
-    for event in bad:
-        said = said_by(event)
-        first = answers.get(said.question)
-        if first is not None and said.question not in seen:
-            seen.add(said.question)
-            if said_by(first).answer != said.answer and not _cut_off(first, event):
-                different.append((first, event))
-    return len(seen), different
+    try:
+        yield
+    except _NONSENSE:
+        raise UsageError(f"{recording.path} is damaged: it makes no sense") from None
 
 
-def _cut_off(one: ClientReturn, other: ClientReturn) -> bool:
-    """Whether two answers differ only in that of one's data there is but the beginning."""
-    pairs = list(zip(one.writes, other.writes, strict=False))
-    if one.results != other.results or len(one.writes) != len(other.writes):
-        return False
-    return all(
-        first.size == second.size and first.head[: len(second.head)] == second.head[: len(first.head)]
-        for first, second in pairs
-    )
-
-
-def _part(good: _Run, bad: _Run, context: int) -> Iterator[Difference]:
+def _part(good: _Run, bad: _Run, sayings: list[Saying], context: int) -> Iterator[Difference]:
     """Every place where two runs differ."""
     here = there = 0
     ours, theirs = good.said, bad.said
     while here < len(ours) or there < len(theirs):
-        if here < len(ours) and there < len(theirs) and _alike(ours[here], theirs[there]):
+        if here < len(ours) and there < len(theirs) and ours[here] == theirs[there]:
             here, there = here + 1, there + 1
             continue
-        next_here, next_there = _meet(ours, theirs, here, there)
+        next_here, next_there = _meet(ours, theirs, here, there, sayings)
+        sides = [[sayings[number] for number in side] for side in (ours[here:next_here], theirs[there:next_there])]
         yield Difference(
-            _why(ours[here:next_here], theirs[there:next_there]),
+            _why(*sides),
             tuple(good.calls[max(0, here - context) : here]),
             good.side(here, next_here),
             bad.side(there, next_there),
@@ -188,26 +190,28 @@ def _part(good: _Run, bad: _Run, context: int) -> Iterator[Difference]:
         here, there = next_here, next_there
 
 
-def _meet(ours: list[Saying], theirs: list[Saying], here: int, there: int) -> tuple[int, int]:
-    """Where two runs that part here are alike again."""
-    if here == len(ours) or there == len(theirs):
-        return len(ours), len(theirs)
-    if ours[here].question == theirs[there].question:
-        return here + 1, there + 1  # the same question, another answer
-    following = slice(here + 1, here + 1 + _MEETING), slice(there + 1, there + 1 + _MEETING)
-    if ours[following[0]] == theirs[following[1]]:
-        return here + 1, there + 1  # one other question
-    window = ours[here : here + _WINDOW], theirs[there : there + _WINDOW]
-    matcher = SequenceMatcher(None, *window, autojunk=False)
-    for block in matcher.get_matching_blocks():
-        if block.size >= _MEETING:
-            return here + block.a, there + block.b
-    last_here, last_there = here + len(window[0]), there + len(window[1])
-    return last_here, last_there
+def _meet(ours: list[int], theirs: list[int], here: int, there: int, sayings: list[Saying]) -> tuple[int, int]:
+    """Where two runs that part here are alike again: the nearest place, so that all takes time as calls are many."""
+    if here < len(ours) and there < len(theirs):
+        same_question = sayings[ours[here]].question == sayings[theirs[there]].question
+        if same_question or _few(ours, here + 1) == _few(theirs, there + 1):
+            return here + 1, there + 1
+    mine: dict[tuple[int, ...], int] = {}
+    yours: dict[tuple[int, ...], int] = {}
+    step = 0
+    while True:  # until both are at their ends, where nothing follows in either
+        one, other = min(here + step, len(ours)), min(there + step, len(theirs))
+        mine.setdefault(_few(ours, one), one)
+        yours.setdefault(_few(theirs, other), other)
+        if (met := yours.get(_few(ours, one))) is not None:
+            return one, met
+        if (met := mine.get(_few(theirs, other))) is not None:
+            return met, other
+        step += 1
 
 
-def _alike(one: Saying, other: Saying) -> bool:
-    return one.question == other.question and (one.answer == other.answer)
+def _few(said: list[int], start: int) -> tuple[int, ...]:
+    return tuple(said[start : start + _MEETING])
 
 
 def _why(ours: list[Saying], theirs: list[Saying]) -> str:
@@ -218,10 +222,19 @@ def _why(ours: list[Saying], theirs: list[Saying]) -> str:
     if len(ours) == len(theirs) == 1:
         one, other = ours[0], theirs[0]
         if one.question == other.question:
-            return "another answer"
+            return "another answer" if one.cells != other.cells else "the same answer, other data"
         if one.question[0] == other.question[0]:
-            return "the same service, asked for something else"
+            return f"the same service, {_argument(one.question, other.question)}"
     return "other calls"
+
+
+def _argument(one: tuple[object, ...], other: tuple[object, ...]) -> str:
+    """Which argument of a service differs."""
+    row = SERVICES.get(str(one[0]))
+    place = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    if row is None or not 0 < place <= len(row.arguments):
+        return "given something else"
+    return f"another {row.arguments[place - 1].name}"
 
 
 def _calls(count: int) -> str:
@@ -234,20 +247,19 @@ def _headers(good: Line, bad: Line) -> Iterator[tuple[str, str, str]]:
         one, other = str(good.get(name, "")), str(bad.get(name, ""))
         if one != other:
             yield name, one, other
-    options = good.get("options", {}), bad.get("options", {})
+    options = [header["options"] if isinstance(header.get("options"), dict) else {} for header in (good, bad)]
     for name in {**options[0], **options[1]}:
         if name != "record" and options[0].get(name) != options[1].get(name):
             yield name, str(options[0].get(name, "")), str(options[1].get(name, ""))
 
 
-def _trees(good: Recording, bad: Recording) -> Iterator[tuple[str, str, str]]:
+def _trees(good: dict[str, dict[str, str]], bad: dict[str, dict[str, str]]) -> Iterator[tuple[str, str, str]]:
     """What differs of the trees that two runs began with."""
-    flat = [_flat(next(recording.boots(), None)) for recording in (good, bad)]
-    for path in sorted({*flat[0], *flat[1]}):
-        one, other = flat[0].get(path), flat[1].get(path)
+    for path in sorted({*good, *bad}):
+        one, other = good.get(path), bad.get(path)
         if one is None or other is None:
             above = path.rpartition("/")[0]
-            if not above or (above in flat[0] and above in flat[1]):  # below a missing node nothing is news
+            if not above or (above in good and above in bad):  # below a missing node nothing is news
                 yield path, "a node" if one is not None else "", "a node" if other is not None else ""
             continue
         for name in sorted({*one, *other}):
@@ -255,15 +267,14 @@ def _trees(good: Recording, bad: Recording) -> Iterator[tuple[str, str, str]]:
                 yield f"{path}:{name}", _value(one.get(name)), _value(other.get(name))
 
 
-def _flat(boot: Line | None) -> dict[str, dict[str, str]]:
+def _flat(tree: list[Any]) -> dict[str, dict[str, str]]:
     nodes: dict[str, dict[str, str]] = {}
-    if boot is not None:
-        waiting = [("", boot["tree"])]
-        while waiting:
-            above, (name, _, properties, children) = waiting.pop()
-            path = f"{above}/{name}" if name else above
-            nodes[path or "/"] = properties
-            waiting += [(path, child) for child in children]
+    waiting = [("", tree)]
+    while waiting:
+        above, (name, _, properties, children) = waiting.pop()
+        path = f"{above}/{name}" if name else above
+        nodes[path or "/"] = {str(name): str(value) for name, value in properties.items()}
+        waiting += [(path, child) for child in children]
     return nodes
 
 
@@ -275,11 +286,3 @@ def _value(value: str | None) -> str:
     if text and all(32 <= byte < 127 for byte in text) and data.endswith(b"\0"):
         return f'"{text.decode()}"'
     return f"[{data[:32].hex(' ', 4)}{' …' if len(data) > 32 else ''}]"
-
-
-def _end(recording: Recording) -> str:
-    last = None
-    for line in recording.lines():
-        if line["is"] == "end":
-            last = line
-    return "it has no end" if last is None else last["reason"]

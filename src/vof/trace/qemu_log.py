@@ -7,28 +7,20 @@ Ref: QEMU's hw/ppc/trace-events and vof.c. There are no trace points for `peer`,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from itertools import dropwhile
 from pathlib import Path
 
 from vof.errors import UsageError
 from vof.events import ClientReturn, Written
 
-__all__ = ["KNOWN", "TRACED", "is_qemu_log", "read_qemu_log", "why_known"]
+__all__ = ["TRACED", "is_qemu_log", "read_qemu_log"]
 
 TRACED = (
     *("finddevice", "getprop", "getproplen", "setprop", "open", "instance-to-package", "instance-to-path"),
     *("package-to-path", "write", "claim", "release", "call-method", "interpret"),
 )
 """The services that the log tells of."""
-KNOWN: Mapping[tuple[str, str], str] = {
-    ("package-to-path", ""): "QEMU counts the NUL in the length",
-    ("instance-to-path", ""): "QEMU counts the NUL in the length",
-    ("getproplen", "linux,initrd-start"): "QEMU gives it in one cell",
-    ("getproplen", "linux,initrd-end"): "QEMU gives it in one cell",
-    ("getproplen", "available"): "there are other claims",
-    ("claim", ""): "there are other claims",
-}
-"""Where QEMU's VOF is known to answer otherwise: service and property, and why."""
 _HEAD = re.compile(r"^(?:\d+@[\d.]+:)?vof_(\w+) ")
 _FAILED = 0xFFFFFFFF
 _LIMIT = 64 << 20
@@ -44,7 +36,7 @@ def is_qemu_log(path: Path) -> bool:
 
 
 def read_qemu_log(path: Path) -> list[ClientReturn]:
-    """The calls of a log, in order.
+    """The calls of a log, in order, from the first `finddevice`: those before it are the machine's own.
 
     Raises:
         UsageError: it can't be read, or tells of none.
@@ -55,14 +47,10 @@ def read_qemu_log(path: Path) -> list[ClientReturn]:
         raise UsageError(f"{path}: {error.strerror}") from None
     paths: dict[int, str] = {}
     calls = [event for name, line in _entries(text) if (event := _call(name, line, paths)) is not None]
+    calls = list(dropwhile(lambda event: event.service != "finddevice", calls))
     if not calls:
         raise UsageError(f"{path} is no log of QEMU's -trace 'vof_*'")
     return calls
-
-
-def why_known(event: ClientReturn) -> str:
-    """Why QEMU's VOF answers this call otherwise; "" if that isn't known."""
-    return KNOWN.get((event.service, event.texts.get(1, ""))) or KNOWN.get((event.service, ""), "")
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
@@ -85,7 +73,7 @@ def _call(name: str, text: str, paths: dict[int, str]) -> ClientReturn | None:
     if entry is None:
         return None
     pattern, make = entry
-    found = re.match(pattern, text, re.DOTALL)
+    found = re.match(pattern.replace("HEX", "([0-9a-f]{1,16})"), text, re.DOTALL)
     return make(found, paths) if found is not None else None
 
 
@@ -176,17 +164,17 @@ def _method(found: re.Match[str], paths: dict[int, str]) -> ClientReturn:
 
 
 _ENTRIES: dict[str, tuple[str, Callable[[re.Match[str], dict[int, str]], ClientReturn]]] = {
-    "finddevice": (r'"(.*)" => ph=0x([0-9a-f]+)', _finddevice),
-    "getprop": (r'ph=0x([0-9a-f]+) "(.*)" => len=(-?\d+) \[(.*)\]', _getprop),
-    "getproplen": (r'ph=0x([0-9a-f]+) "(.*)" => len=(-?\d+)', _getproplen),
-    "setprop": (r'ph=0x([0-9a-f]+) "(.*)" \[(.*)\] len=(\d+) => ret=(-?\d+)', _setprop),
-    "open": (r"(\S+) ph=0x([0-9a-f]+) => ih=0x([0-9a-f]+)", _open),
-    "instance_to_package": (r"ih=0x([0-9a-f]+) => ph=0x([0-9a-f]+)", _instance_to_package),
-    "instance_to_path": (r"ih=0x([0-9a-f]+) ph=0x([0-9a-f]+) => (\S*) len=(-?\d+)", _instance_to_path),
-    "package_to_path": (r"ph=0x([0-9a-f]+) => (\S*) len=(-?\d+)", _package_to_path),
-    "write": (r'ih=0x([0-9a-f]+) \[(\d+)\] "(.*)"', _write),
-    "claim": (r"virt=0x([0-9a-f]+) size=0x([0-9a-f]+) align=0x([0-9a-f]+) => 0x([0-9a-f]+)", _claim),
-    "method": (r'ih=0x([0-9a-f]+) "?(.*?)"? 0x([0-9a-f]+) => 0x([0-9a-f]+) 0x([0-9a-f]+)', _method),
+    "finddevice": (r'"(.*)" => ph=0xHEX', _finddevice),
+    "getprop": (r'ph=0xHEX "(.*)" => len=(-?\d{1,10}) \[(.*)\]', _getprop),
+    "getproplen": (r'ph=0xHEX "(.*)" => len=(-?\d{1,10})', _getproplen),
+    "setprop": (r'ph=0xHEX "(.*)" \[(.*)\] len=(\d{1,10}) => ret=(-?\d{1,10})', _setprop),
+    "open": (r"(\S+) ph=0xHEX => ih=0xHEX", _open),
+    "instance_to_package": (r"ih=0xHEX => ph=0xHEX", _instance_to_package),
+    "instance_to_path": (r"ih=0xHEX ph=0xHEX => (\S*) len=(-?\d{1,10})", _instance_to_path),
+    "package_to_path": (r"ph=0xHEX => (\S*) len=(-?\d{1,10})", _package_to_path),
+    "write": (r'ih=0xHEX \[(\d{1,10})\] "(.*)"', _write),
+    "claim": (r"virt=0xHEX size=0xHEX align=0xHEX => 0xHEX", _claim),
+    "method": (r'ih=0xHEX "(.*?)"\(0xHEX\) => 0xHEX 0xHEX', _method),
 }
 """The trace points that tell of calls: the form of the text, and what to make of it."""
 

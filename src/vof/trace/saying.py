@@ -42,6 +42,8 @@ MAY_DIFFER: Mapping[str, str] = {
 _POLLS = ("milliseconds",)
 _NUMBER = re.compile(rb"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,16}\b|\d+")
 _FAILED = 0xFFFFFFFF
+_NOTHING = 0xFFFFFFFE
+"""-2, what a `read` says where nothing was typed (1275's serial and keyboard packages)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ class Saying:
 
     Attributes:
         question: the service and what it was asked.
-        answer: what it answered, and the data that it wrote or was given.
+        cells: what it answered.
+        data: what it wrote to the client's memory; None where that is nothing, or of no matter.
     """
 
     question: tuple[object, ...]
-    answer: tuple[object, ...]
+    cells: tuple[object, ...]
+    data: object = None
 
 
 def is_poll(event: ClientReturn) -> bool:
@@ -62,7 +66,7 @@ def is_poll(event: ClientReturn) -> bool:
     if event.service in _POLLS:
         return True
     if event.service == "read":
-        return event.results == (0,)
+        return event.results in ((0,), (_NOTHING,))
     return event.service == "call-method" and event.texts.get(0) in ("key?", "read") and not any(event.results)
 
 
@@ -78,15 +82,12 @@ def said_by(event: ClientReturn) -> Saying:
     free = value_may_differ(event)
     if event.given is not None:
         question.append("given" if free else _data(event.given, text=True))
-    answer: list[object] = [event.status, event.outcome.partition(" ")[0], event.hook]
+    cells: list[object] = [event.status, event.outcome.partition(" ")[0], event.hook]
     for place, value in enumerate(event.results):
         kind = row.results[place].kind if place < len(row.results) else Kind.CELL
-        answer.append(_cell(kind, value, event, None) if value != _FAILED else -1)
-    if event.service in _POLLS:
-        answer = answer[:3]
-    elif event.writes:
-        answer.append("data" if free or event.service == "read" else tuple([_data(write) for write in event.writes]))
-    return Saying(tuple(question), tuple(answer))
+        cells.append(_cell(kind, value, event, None) if value != _FAILED else -1)
+    matters = event.writes and not free and event.service != "read"
+    return Saying(tuple(question), tuple(cells), tuple([_data(write) for write in event.writes]) if matters else None)
 
 
 def value_may_differ(event: ClientReturn) -> bool:
