@@ -98,11 +98,13 @@ class Crash:
         what: what it did, to follow "the client program".
         address: the address of the instruction.
         caller: what the link register holds, if that says more than the address does; else 0.
+        registers: names and values, where they are known.
     """
 
     what: str
     address: int
     caller: int = 0
+    registers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

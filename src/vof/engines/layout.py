@@ -21,6 +21,8 @@ __all__ = ["Layout"]
 _TREE_SIZE = 2 << 20
 _TREE_CEILING = 2 << 30
 _OWN_SIZE = 0x20000
+_BESIDE_ROM = 1 << 20
+"""The region's size where the stub is in ROM and tells of no tree."""
 _FRAME = 0x70
 """Bytes above the first frame's stack pointer: a callee may store its LR and parameters there (ELF v1 ABI)."""
 
@@ -32,10 +34,12 @@ class Layout:
     Attributes:
         page: the resident page, which is the region's start.
         end: the first byte after the region.
+        rom_entry: the client interface's entry, if the stub is in ROM.
     """
 
     page: int
     end: int
+    rom_entry: int = 0
 
     @classmethod
     def for_memory(cls, size: int) -> Layout:
@@ -43,10 +47,15 @@ class Layout:
         end = min(size, _TREE_CEILING)
         return cls(end - _TREE_SIZE - _OWN_SIZE, end)
 
+    @classmethod
+    def beside_rom(cls, size: int, entry: int) -> Layout:
+        """The layout for so many bytes of memory and a stub in ROM: the last MiB, which a client isn't told of."""
+        return cls(size - _BESIDE_ROM, size, entry)
+
     @property
     def client_entry(self) -> int:
         """The client interface's entry: what a client program gets in r5."""
-        return self.page
+        return self.rom_entry or self.page
 
     @property
     def scratch(self) -> int:
@@ -61,4 +70,5 @@ class Layout:
     @property
     def tree(self) -> tuple[int, int]:
         """Address and size of the room for a flattened tree."""
-        return self.page + _OWN_SIZE, _TREE_SIZE
+        start = self.page + _OWN_SIZE
+        return start, min(_TREE_SIZE, self.end - start)

@@ -34,6 +34,12 @@ NONCE_AT = _BOX + 0x0C
 """Where the host writes its number, from the resident page."""
 _BOX_SIZE = 0x120
 _BATCH = 0x2000
+_REGISTERS = 0x1200
+_REGISTER_CELLS = struct.Struct(">41Q")
+_REGISTER_NAMES = (
+    *(f"r{number}" for number in range(32)),
+    *("vector", "srr0", "srr1", "lr", "cr", "ctr", "xer", "dar", "dsisr"),
+)
 _RESULT_CELLS = struct.Struct(">9Q")
 _REQUEST_HEAD = struct.Struct(">I4xQ")
 _ACCESS = struct.Struct(">QQQ")
@@ -64,6 +70,7 @@ class RequestKind(IntEnum):
     HELLO = 1
     CALL = 2
     DONE = 3
+    EXCEPTION = 4
 
 
 class OrderKind(IntEnum):
@@ -94,6 +101,7 @@ class Mailbox:
         self._ram = ram
         self._box = page + _BOX
         self._batch = page + _BATCH
+        self._registers = page + _REGISTERS
         self._nonce = _swap32(nonce)
         with memoryview(ram) as whole, whole[self._box : self._box + _BOX_SIZE] as box:
             self._words = box.cast("Q")
@@ -170,6 +178,10 @@ class Mailbox:
     def results(self) -> tuple[int, ...]:
         """The nine words that came with the last request, unsigned."""
         return _RESULT_CELLS.unpack_from(self._ram, self._results_at)
+
+    def registers(self) -> dict[str, int]:
+        """What an exception found: r0 … r31, vector, srr0, srr1, lr, cr, ctr, xer, dar and dsisr."""
+        return dict(zip(_REGISTER_NAMES, _REGISTER_CELLS.unpack_from(self._ram, self._registers), strict=True))
 
     def put_batch(self, accesses: Sequence[tuple[int, int, int]]) -> None:
         """Lay out a batch of (write << 8 | width, address, value), at most `BATCH_LIMIT`."""

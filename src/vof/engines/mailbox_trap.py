@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vof.engines.exceptions import crash_of
 from vof.engines.layout import Layout
 from vof.engines.mailbox import BATCH_LIMIT, Mailbox, OrderKind, RequestKind
 from vof.engines.trap import Hello, refuse, sleep_instead
@@ -17,6 +18,7 @@ __all__ = ["MailboxTrap"]
 _LOOK_EVERY = 0x100
 """Client calls between two looks at everything else: a client that calls without a pause must not starve the rest."""
 _CACHE_LINE = 128
+_CELL = 0xFFFFFFFF
 _MSR_64BIT = 1 << 63
 _MSR_MACHINE_CHECK_FP_RI = 0x1000 | 0x2000 | 0x2
 
@@ -31,6 +33,7 @@ class MailboxTrap:
     Attributes:
         greeted: whether the stub has ever said hello.
         greeting: whether the stub has said hello while a port call waited, and `serve` will say so next.
+        waiting: whether the guest waits for the order that answers its last request.
     """
 
     def __init__(self, mailbox: Mailbox, layout: Layout) -> None:
@@ -42,9 +45,10 @@ class MailboxTrap:
         self.ordering = 0
         self.greeted = False
         self.greeting = False
+        self.waiting = False
         self._mailbox = mailbox
         self._layout = layout
-        self._tree = 0
+        self._hello = Hello()
         self._asked = False
 
     def serve(self) -> Hello | Outcome | None:
@@ -52,7 +56,7 @@ class MailboxTrap:
         mailbox, idle, call = self._mailbox, self.idle, RequestKind.CALL
         if self.greeting:
             self.greeting = False
-            return Hello(self._tree)
+            return self._hello
         asked, self._asked = self._asked, False
         while asked or mailbox.wait(idle):
             asked = False
@@ -64,6 +68,7 @@ class MailboxTrap:
                     self._asked = True
                     return None
                 if type(outcome) is not Return:
+                    self.waiting = True
                     return outcome
                 mailbox.give_back(outcome.r3)
                 self.calls += 1
@@ -72,15 +77,19 @@ class MailboxTrap:
                     return None
             elif kind is RequestKind.HELLO:
                 self._take_hello()
-                return Hello(self._tree)
+                return self._hello
+            elif kind is RequestKind.EXCEPTION:
+                return crash_of(mailbox.registers())
         return None
 
     def give_back(self, r3: int) -> None:
         """See `Trap`."""
+        self.waiting = False
         self._mailbox.give_back(r3)
 
     def jump(self, start: Jump) -> None:
         """See `Trap`."""
+        self.waiting = False
         msr = start.msr | _MSR_MACHINE_CHECK_FP_RI | (_MSR_64BIT if start.bits == 64 else 0)
         layout = self._layout
         stack = start.stack or layout.stack
@@ -122,11 +131,11 @@ class MailboxTrap:
 
     def take_state(self) -> tuple[Any, ...]:
         """What a snapshot keeps of it; the mailbox itself is in guest memory."""
-        return self.calls, self.greeted, self.greeting, self._tree, self._asked, self._mailbox.take_state()
+        return self.calls, self.greeted, self.greeting, self._hello, self._asked, self._mailbox.take_state()
 
     def put_state(self, state: tuple[Any, ...]) -> None:
         """Be as when that was taken."""
-        self.calls, self.greeted, self.greeting, self._tree, self._asked, mailbox = state
+        self.calls, self.greeted, self.greeting, self._hello, self._asked, mailbox = state
         self._mailbox.put_state(mailbox)
         self.pause = self.abandoned = False
 
@@ -148,6 +157,8 @@ class MailboxTrap:
                 self._take_hello()
                 self.greeting = True
                 raise Departed(Reset())
+            if self._mailbox.kind is RequestKind.EXCEPTION:
+                raise Departed(crash_of(self._mailbox.registers()))
             outcome = self.answer(self._mailbox.argument)
             if not isinstance(outcome, Return):
                 raise Departed(outcome)
@@ -155,7 +166,9 @@ class MailboxTrap:
 
     def _take_hello(self) -> None:
         self.greeted = True
-        self._tree = self._mailbox.argument
+        tree, pvr, *_ = self._mailbox.results()
+        self._hello = Hello(tree, pvr & _CELL)
+        self.waiting = True
         self._mailbox.may_nap(True)
 
     def _idle_on(self, seconds: float) -> bool:

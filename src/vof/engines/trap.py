@@ -18,9 +18,11 @@ class Hello:
 
     Attributes:
         tree: the address of the machine's flattened tree in guest memory; 0 if it has none.
+        pvr: the processor's version, where the stub tells it; else 0.
     """
 
     tree: int = 0
+    pvr: int = 0
 
 
 class Trap(Protocol):

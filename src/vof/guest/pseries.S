@@ -320,12 +320,5 @@ hello:  find_page
         li      4, REQUEST_HELLO
         b       post_numbered
 
-        .org    0x1000 + BOX            # the assembler refuses, should the code grow into the mailbox
-        .long   MAGIC, VERSION
-        .org    0x1000 + NONCE
-        .long   0                               # the host writes the nonce here, and what follows
-        .org    0x1000 + FLAGS
-        .long   FLAG_MAY_NAP
-        .long   4000                            # SPINS
-        .long   25600, 1638400                  # FIRST_NAP, LAST_NAP: 50 µs and 3.2 ms at 512 MHz
+        box_contents 0x1000, 4000, 25600, 1638400 # naps of 50 µs and 3.2 ms at 512 MHz
         .org    0x3000

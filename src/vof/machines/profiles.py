@@ -24,6 +24,8 @@ class MachineProfile:
         firmware_size: bytes of the file that QEMU's machine loads its firmware from.
         reset_vector: the address of its first instruction.
         firmware_at: where its firmware is loaded to, if that is RAM; -1 for ROM.
+        stub: the stub that the trap `mailbox` has there: `pseries`, or `rom32` at 0xfff00000.
+        stub_at: where that is in the file.
     """
 
     name: str
@@ -39,6 +41,8 @@ class MachineProfile:
     firmware_size: int = 0x1000
     reset_vector: int = 0x100
     firmware_at: int = 0
+    stub: str = "pseries"
+    stub_at: int = 0
 
 
 MACHINES: dict[str, MachineProfile] = {
@@ -81,6 +85,21 @@ MACHINES: dict[str, MachineProfile] = {
             firmware_size=1 << 20,
             reset_vector=0xFFF00100,
             firmware_at=-1,
+        ),
+        MachineProfile(
+            name="pegasos2",
+            description="Genesi Pegasos II as QEMU emulates it: a CHRP board with a 32-bit CPU, PCI, IDE and USB",
+            engines=("qemu",),
+            qemu="qemu-system-ppc",
+            options=(),
+            default_memory=512 << 20,
+            least_memory=64 << 20,
+            most_memory=2 << 30,
+            console="ttyS0",
+            firmware_size=512 << 10,
+            reset_vector=0xFFF00100,
+            firmware_at=-1,
+            stub="rom32",
         ),
     )
 }

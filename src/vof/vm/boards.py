@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Board", "make_board"]
 
 _MODEL = f"vof,{VERSION}"
+_LOW_MEMORY = 0x30000000
+"""What a 32-bit Linux maps from its start: an initial RAM disk has to be there."""
 
 
 class Board(Protocol):
@@ -116,6 +118,8 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     """
     if config.engine_name == "qemu":
         engine = _qemu(config)
+        if config.profile.stub == "rom32":
+            return _Rom(engine, config.profile.name)
         return _Prep40(engine) if config.profile.name == "40p" else _Pseries(engine)
     if config.engine_name == "external" and config.profile.name == "pseries":
         return _Pseries(_external(config, bits=64))
@@ -407,6 +411,43 @@ class _Prep40(_Plain):
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError("a 64-bit program, and 40p has a 32-bit CPU: -machine pseries has a 64-bit one")
+        return jump
+
+
+class _Rom(_Plain):
+    """A board of QEMU's whose firmware is in ROM, and that has no tree of its own."""
+
+    def __init__(self, engine: QemuEngine, name: str) -> None:
+        super().__init__()
+        self.engine = engine
+        self._name = name
+        self._pvr = 0
+
+    @property
+    def load_limit(self) -> int:
+        return min(self.engine.layout.page, _LOW_MEMORY)
+
+    def warm_up(self) -> None:
+        import vof.machines.boards
+
+        assert vof.machines.boards
+
+    def prepare(self, site: Site, hello: Hello) -> Hello:
+        self._pvr = hello.pvr
+        return hello
+
+    def machine(self, site: Site) -> Machine:
+        from vof.machines.boards import BOARDS
+        from vof.machines.pci_board import PciBoard
+
+        return PciBoard(site, _MODEL, BOARDS[self._name], self._pvr)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "board", "model": _MODEL, "name": self._name, "pvr": self._pvr}
+
+    def start(self, jump: Jump) -> Jump:
+        if jump.bits == 64:
+            raise UsageError(f"a 64-bit program, and {self._name} has a 32-bit CPU: -machine pseries has a 64-bit one")
         return jump
 
 

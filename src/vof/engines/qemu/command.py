@@ -47,6 +47,8 @@ class QemuOptions:
         firmware_size: bytes of the file that the machine's firmware is loaded from.
         reset_vector: the address of the first instruction.
         firmware_at: where the firmware is loaded to, if that is RAM; -1 for ROM.
+        stub: which stub the trap `mailbox` has there: see `vof.engines.qemu.stubs`.
+        stub_at: where in the firmware's file that is.
     """
 
     program: str
@@ -62,6 +64,8 @@ class QemuOptions:
     firmware_size: int = 0x1000
     reset_vector: int = 0x100
     firmware_at: int = 0
+    stub: str = "pseries"
+    stub_at: int = 0
 
     @property
     def first_memory(self) -> int:

@@ -7,7 +7,6 @@ import mmap
 import os
 import signal
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from vof.engines.guardian import Guardian
 from vof.engines.layout import Layout
-from vof.engines.mailbox import NONCE_AT, RESIDENT_AT, Mailbox
+from vof.engines.mailbox import Mailbox
 from vof.engines.mailbox_trap import MailboxTrap
 from vof.engines.qemu.command import QemuOptions, command_line, find_qemu, qemu_version
 from vof.engines.qemu.monitor import Monitor
 from vof.engines.qemu.refusal import refusal
+from vof.engines.qemu.stubs import STUBS
 from vof.engines.shared_file import copy_into
 from vof.engines.signals import signals_held
 from vof.errors import EngineError, UsageError, VofError
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["QemuEngine"]
 
-_STUB = os.path.join(os.path.dirname(__file__), "..", "..", "guest", "pseries.bin")
-_PLACE_AT = 0x20
-"""Where the stub's file holds the resident page's address."""
 _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
@@ -70,7 +67,9 @@ class QemuEngine:
 
     def __init__(self, options: QemuOptions) -> None:
         self.options = options
-        self.layout = Layout.for_memory(options.first_memory)
+        self._stub = STUBS[options.stub]
+        in_ram = options.trap == "breakpoint"  # whose own page is in RAM everywhere
+        self.layout = Layout.for_memory(options.first_memory) if in_ram else self._stub.layout(options.first_memory)
         self.command: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: Guardian | None = None
@@ -136,7 +135,7 @@ class QemuEngine:
         mailbox = Mailbox(self.ram, self.layout.page, nonce)
         self._closers.append(mailbox.close)
         self.trap = MailboxTrap(mailbox, self.layout)
-        os.write(firmware, _patched_stub(self.layout.page, nonce))
+        os.pwrite(firmware, self._stub.patched(self.layout.page, nonce), self.options.stub_at)
         return ()
 
     def _make_breakpoint(self, firmware: int) -> tuple[socket.socket]:
@@ -411,11 +410,3 @@ class QemuEngine:
 
 def _nothing() -> bool:
     return False
-
-
-def _patched_stub(page: int, nonce: int) -> bytes:
-    with open(_STUB, "rb") as file:
-        stub = bytearray(file.read())
-    struct.pack_into(">Q", stub, _PLACE_AT, page)
-    struct.pack_into(">I", stub, RESIDENT_AT + NONCE_AT, nonce)
-    return bytes(stub)

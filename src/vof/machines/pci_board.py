@@ -1,0 +1,183 @@
+"""A board with a 32-bit CPU, PCI and a serial line, whose firmware is in ROM: made from a table of facts.
+
+The machines of this kind differ in the table alone: `vof.machines.pegasos2` has one, and so have others. Nothing but
+the CPU and RAM works before `power_on` has run the table's set-up over the `Bus` port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from vof.errors import GuestFault, UsageError
+from vof.firmware import Hooks, OpenFirmware
+from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.memory import ClaimMap
+from vof.outcomes import Outcome, PowerOff, Reset
+from vof.packages import OPENABLE, ConsolePackage, MemoryPackage
+from vof.ports import Access, BusOp
+from vof.tree import DeviceTree, encode_int, encode_reg, encode_string
+
+__all__ = ["Cpus", "PciBoard", "PciBoardFacts", "store"]
+
+_COMMANDS: Mapping[str, Outcome] = {"reset-all": Reset(), "power-off": PowerOff(), "shut-down": PowerOff()}
+
+
+def store(address: int, value: int, width: int = 1) -> Access:
+    """A write to a device's register, which is little-endian, as everything behind PCI is."""
+    return Access(BusOp.WRITE, address, width, int.from_bytes(value.to_bytes(width, "little")))
+
+
+@dataclass(frozen=True, slots=True)
+class Cpus:
+    """The processors of a board.
+
+    Attributes:
+        name: their nodes' name, before the unit address.
+        clock_frequency, bus_frequency, timebase_frequency: in hertz.
+    """
+
+    name: str
+    clock_frequency: int
+    bus_frequency: int
+    timebase_frequency: int
+
+
+@dataclass(frozen=True, slots=True)
+class PciBoardFacts:
+    """What tells one board from the others.
+
+    Attributes:
+        root: properties of the root node, `name` included.
+        cpus: its processors.
+        bring_up: what makes the host bridges and the devices on board reachable, in order.
+        interrupts: what sets up the interrupt controllers; run after the devices have got their addresses.
+        nodes: nodes and properties, parents first; those of PCI devices are found.
+        console: the path of the console's node.
+        aliases: names and paths.
+    """
+
+    root: Mapping[str, bytes]
+    cpus: Cpus
+    bring_up: tuple[Access, ...]
+    interrupts: tuple[Access, ...]
+    nodes: Mapping[str, Mapping[str, bytes]]
+    console: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class PciBoard:
+    """The machine, for one boot.
+
+    Args:
+        site: ports and the firmware's region, which ends where RAM does.
+        model: what `/openprom` `model` says, unless the facts have one.
+        facts: which board it is.
+        pvr: its processor's version.
+    """
+
+    def __init__(self, site: Site, model: str, facts: PciBoardFacts, pvr: int) -> None:
+        self._site = site
+        self._model = model
+        self._facts = facts
+        self._pvr = pvr
+        self._claims = ClaimMap(site.memory.size)
+        self._claims.reserve(*site.region)
+
+    def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
+        """See `vof.machines.Machine`. There is no flattened tree here: `tree_address` says nothing.
+
+        Raises:
+            UsageError: the program can't be where it is, or `change` took away what the machine needs.
+            EngineError: the board's devices don't answer.
+        """
+        site, facts = self._site, self._facts
+        for what, (start, size) in (("program", program.kernel), ("initial RAM disk", program.initrd)):
+            if size:
+                try:
+                    self._claims.claim(start, size, 0)
+                except GuestFault as fault:
+                    raise UsageError(f"no room for the {what} at {start:#x} ({fault}): try a larger -m") from None
+        site.bus.run(facts.bring_up)
+        tree = DeviceTree()
+        self._furnish(tree, program)
+        site.bus.run(facts.interrupts)
+        change(tree)
+        firmware = OpenFirmware(
+            tree,
+            site.memory,
+            self._claims,
+            clock=site.clock,
+            cpu=site.cpu,
+            hooks=Hooks(quiesce=site.taken_over, commands=_COMMANDS),
+            scratch=site.scratch,
+        )
+        try:
+            firmware.use_console(facts.console)
+            for name, path in (("memory", "/memory"), ("cpu", f"/cpus/{facts.cpus.name}")):
+                tree.set("/chosen", name, encode_int(firmware.open(path).ihandle))
+        except GuestFault as fault:
+            raise UsageError(f"the tree as changed can't be used: {fault}") from None
+        return firmware
+
+    def _furnish(self, tree: DeviceTree, program: Program) -> None:
+        site, facts = self._site, self._facts
+        tree.root.properties.update(facts.root)
+        tree.root.methods.update(OPENABLE)
+        for path, properties in facts.nodes.items():
+            parent, _, name = path.rpartition("/")
+            tree.add(parent or "/", name, dict(properties)).methods.update(OPENABLE)
+        furnish_standard_nodes(tree, self._model)
+        self._add_cpu(tree)
+        memory = tree.add(
+            "/",
+            "memory@0",
+            {"device_type": encode_string("memory"), "reg": encode_reg([(0, site.region[0])], 1, 1)},
+        )
+        memory.methods.update(MemoryPackage(self._claims).methods())
+        publish_available(memory, self._claims)
+        console = tree.find(facts.console)
+        assert console is not None
+        console.methods.update(ConsolePackage(site.memory, site.console).methods())
+        for name, path in facts.aliases.items():
+            tree.set("/aliases", name, encode_string(path))
+        chosen = tree.find("/chosen")
+        assert chosen is not None
+        chosen.properties["bootargs"] = encode_string(program.arguments)
+        start, size = program.initrd
+        if size:
+            chosen.properties["linux,initrd-start"] = encode_int(start)
+            chosen.properties["linux,initrd-end"] = encode_int(start + size)
+
+    def _add_cpu(self, tree: DeviceTree) -> None:
+        cpus = self._facts.cpus
+        tree.add("/", "cpus", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
+        cpu = tree.add(
+            "/cpus",
+            f"{cpus.name}@0",
+            {
+                "device_type": encode_string("cpu"),
+                "reg": encode_int(0),  # one cell: Linux takes two for two threads
+                "cpu-version": encode_int(self._pvr),
+                "clock-frequency": encode_int(cpus.clock_frequency),
+                "bus-frequency": encode_int(cpus.bus_frequency),
+                "timebase-frequency": encode_int(cpus.timebase_frequency),
+                "reservation-granule-size": encode_int(32),
+                "tlb-size": encode_int(128),
+                "tlb-sets": encode_int(64),
+                "i-cache-size": encode_int(0x8000),
+                "i-cache-sets": encode_int(128),
+                "i-cache-line-size": encode_int(32),
+                "i-cache-block-size": encode_int(32),
+                "d-cache-size": encode_int(0x8000),
+                "d-cache-sets": encode_int(128),
+                "d-cache-line-size": encode_int(32),
+                "d-cache-block-size": encode_int(32),
+                "graphics": b"",
+                "performance-monitor": b"",
+                "general-purpose": b"",
+                "external-control": b"",
+                "state": encode_string("running"),
+            },
+        )
+        cpu.methods.update(OPENABLE)
