@@ -12,7 +12,7 @@ from vof.cli.commands import Command
 from vof.cli.machine_options import CHANGES, ENGINE, HELP, MACHINE, PROGRAM, config_from
 from vof.cli.options import Given, Group, Option
 from vof.cli.qemu_help import asks_for_help, show_qemus_help
-from vof.cli.report import say
+from vof.cli.report import say, say_registers
 from vof.cli.trace_options import LIVE
 from vof.cli.user_end import check_console, open_console
 from vof.errors import UsageError
@@ -141,6 +141,7 @@ def run_machine(config: Config, run: Run) -> int:
         return _STILLRUNNING
     if ending.reason is not EndReason.POWER_OFF:
         say(ending.message)
+        say_registers(ending.registers)
     return ending.status
 
 

@@ -108,9 +108,9 @@ exception:
         stw     0, REGISTERS + 8 * 3 + 4(12)
         mfsprg  0, 3
         stw     0, REGISTERS + 8 * 12 + 4(12)
-        mflr    0
-        addi    0, 0, -4
-        rlwinm  0, 0, 0, 16, 26                 # the offset of the vector
+        mflr    3
+        addi    3, 3, -4
+        rlwinm  0, 3, 0, 16, 26                 # the offset of the vector
         stw     0, REGISTERS + 8 * 32 + 4(12)
         mfsrr0  0
         stw     0, REGISTERS + 8 * 33 + 4(12)

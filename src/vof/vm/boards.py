@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Board", "make_board"]
 
 _MODEL = f"vof,{VERSION}"
+_MSR_IP = 0x40
+"""Exceptions go to the vectors in ROM, which tell of them, until a client program has its own."""
 _LOW_MEMORY = 0x30000000
 """What a 32-bit Linux maps from its start: an initial RAM disk has to be there."""
 
@@ -448,7 +450,7 @@ class _Rom(_Plain):
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError(f"a 64-bit program, and {self._name} has a 32-bit CPU: -machine pseries has a 64-bit one")
-        return jump
+        return replace(jump, msr=jump.msr | _MSR_IP)
 
 
 def _describe_generic(options: GenericOptions) -> dict[str, Any]:

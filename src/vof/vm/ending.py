@@ -31,10 +31,12 @@ class Ending:
     Attributes:
         reason: why.
         message: in words.
+        registers: names and values, of a crash where the firmware's exception vectors saw them.
     """
 
     reason: EndReason
     message: str
+    registers: tuple[tuple[str, int], ...] = ()
 
     @property
     def status(self) -> int:

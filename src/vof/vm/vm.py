@@ -509,7 +509,7 @@ class VM:
             where = f"at {self._where(outcome.address)}"
             if outcome.caller:
                 where += f", called from {self._where(outcome.caller - 4)}"
-            self._end(EndReason.CRASH, f"the client program {outcome.what} {where}")
+            self._end(EndReason.CRASH, f"the client program {outcome.what} {where}", outcome.registers)
         elif type(outcome) is Beyond:
             self._end(
                 EndReason.BEYOND,
@@ -611,9 +611,9 @@ class VM:
             raise PortError("the machine has ended")
         return stop and not self.engine.trap.ordering
 
-    def _end(self, reason: EndReason, message: str) -> None:
+    def _end(self, reason: EndReason, message: str, registers: tuple[tuple[str, int], ...] = ()) -> None:
         if self.ending is None:
-            self.ending = Ending(reason, message)
+            self.ending = Ending(reason, message, registers)
             self._call_hook("exit")
             self.engine.trap.abandoned = True
             self._tell_phase("ended", message)

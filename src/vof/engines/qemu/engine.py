@@ -26,7 +26,7 @@ from vof.engines.shared_file import copy_into
 from vof.engines.signals import signals_held
 from vof.errors import EngineError, UsageError, VofError
 from vof.memory import GuestMemory
-from vof.outcomes import Outcome, Panic, PowerOff
+from vof.outcomes import Jump, Outcome, Panic, PowerOff
 from vof.ports import Memory
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QemuEngine"]
 
+_MSR_IP = 0x40
 _END_PATIENCE = 5.0
 _DEATH_PATIENCE = 1.0
 """Seconds that a QEMU which has hung up on us may take to end."""
@@ -348,7 +349,10 @@ class QemuEngine:
         if self.trap.greeting:
             return
         if isinstance(self.trap, MailboxTrap):
-            self.ask_monitor("system_reset")
+            if self._stub.entry and self.trap.waiting:  # from ROM again: QEMU's own reset is broken on pegasos2
+                self.trap.jump(Jump(self.options.reset_vector, msr=_MSR_IP))
+            else:
+                self.ask_monitor("system_reset")
         else:
             self.trap.reset()
 
