@@ -1,8 +1,6 @@
-"""The board `pegasos2` with client programs of our own: start, reset, exceptions while the vectors are the firmware's."""
+"""The board `pegasos2` and clients of our own: start, reset, exceptions while the vectors are the firmware's."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from build import build_c

@@ -7,7 +7,8 @@
 
         .set    ROM_HIGH,               0xfff0
         .set    BOX_WORDS,              BOX_SIZE / 4
-        .set    RESIDENT,               0x4000
+        .set    PLACE,                  0x3ffc
+        .set    RESIDENT,               0x8000  # from 0x4000 to 0x7fff is NVRAM on mac99
         .set    HID0,                   1008
         .set    HID0_NAP_HIGH,          0x0040  # the high half: HID0 allows the nap that mtmsr with POW is
         .set    MSR_POW_HIGH,           0x0004
@@ -214,7 +215,7 @@ napped: addi    11, 12, ORDER_SEQ
         isync
         b       obey
 
-        .org    RESIDENT - 4
+        .org    PLACE
 place:  .long   0                               # the host writes the address of the mailbox's page here
 
         .org    RESIDENT                        # the client interface's entry

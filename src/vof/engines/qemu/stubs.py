@@ -47,6 +47,6 @@ class Stub:
 
 STUBS = {
     "pseries": Stub("pseries.bin", place_at=0x20, place_size=8, resident_at=0x1000),
-    "rom32": Stub("rom32.bin", place_at=0x3FFC, place_size=4, resident_at=0x4000, entry=0xFFF04000),
+    "rom32": Stub("rom32.bin", place_at=0x3FFC, place_size=4, resident_at=0x8000, entry=0xFFF08000),
 }
 """By the name that a machine's profile has."""
