@@ -15,6 +15,7 @@ from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_
 from vof.memory import ClaimMap
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage
+from vof.packages.cmos_rtc import CmosRtcPackage
 from vof.ports import Access, BusOp
 from vof.tree import DeviceTree, encode_int, encode_reg, encode_string
 
@@ -54,6 +55,7 @@ class PciBoardFacts:
         interrupts: what sets up the interrupt controllers; run after the devices have got their addresses.
         nodes: nodes and properties, parents first; those of PCI devices are found.
         console: the path of the console's node.
+        rtc: the path of the clock's node and the address of its index port; "" where there is none.
         aliases: names and paths.
     """
 
@@ -63,6 +65,7 @@ class PciBoardFacts:
     interrupts: tuple[Access, ...]
     nodes: Mapping[str, Mapping[str, bytes]]
     console: str
+    rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -139,6 +142,9 @@ class PciBoard:
         console = tree.find(facts.console)
         assert console is not None
         console.methods.update(ConsolePackage(site.memory, site.console).methods())
+        clock = tree.find(facts.rtc[0]) if facts.rtc[0] else None
+        if clock is not None:
+            clock.methods.update(CmosRtcPackage(site.bus, facts.rtc[1]).methods())
         for name, path in facts.aliases.items():
             tree.set("/aliases", name, encode_string(path))
         chosen = tree.find("/chosen")

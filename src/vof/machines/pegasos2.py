@@ -17,6 +17,7 @@ _MV64361 = 0xF1000000
 _IO = 0xFE000000
 """I/O space of the second PCI bus, where the VT8231 is."""
 _UART = 0x2F8
+_CMOS = 0x70
 _BUS_FREQUENCY = 133_333_333
 
 
@@ -95,15 +96,36 @@ def _host(number: int, memory: tuple[int, int], io: int) -> dict[str, bytes]:
     }
 
 
-def _isa(*reg: int, **properties: bytes) -> dict[str, bytes]:
-    """A device at ports: start, size, start, size …"""
-    cells = [cell for start, size in zip(reg[::2], reg[1::2], strict=True) for cell in (1, start, size)]
-    return {"reg": encode_cells(*cells), **properties}
+def _isa(*parts: tuple[int, int] | dict[str, bytes]) -> dict[str, bytes]:
+    """A device at ports: first port and how many, perhaps more such pairs, then its other properties."""
+    ports = [part for part in parts if isinstance(part, tuple)]
+    properties = {"reg": b"".join(encode_cells(1, start, size) for start, size in ports)}
+    for part in parts:
+        if isinstance(part, dict):
+            properties |= part
+    return properties
 
 
 _PCI = "/pci@80000000"
 _ISA = f"{_PCI}/isa@c"
-_EDGE = 3
+_SERIAL = f"{_ISA}/serial@i2f8"
+_RTC = f"{_ISA}/rtc@i70"
+_IIC = 0x8259
+"""The handle of the interrupt controllers' node."""
+_LOW, _EDGE = 0, 3
+"""Sense of an ISA interrupt (PCI binding §11, chrp,iic)."""
+_SLOT_INTERRUPT = 9
+
+
+def _routes() -> bytes:
+    """`interrupt-map`: what PCI's pins come to. QEMU's VT8231 raises the same for a function whatever its pin says."""
+    functions = ((1, 1, 14, _EDGE), (2, 4, 9, _LOW), (3, 4, 9, _LOW), (5, 3, 9, _LOW), (6, 3, 9, _LOW))
+    rows = [(_VIA << 11 | function << 8, pin, line, sense) for function, pin, line, sense in functions]
+    # A card's interrupt reaches the CPU on no QEMU up to 7.2; where it does, it is that of the VT8231's PIRQs.
+    slots = (device for device in range(1, 32) if device != _VIA)
+    rows += [(device << 11, pin, _SLOT_INTERRUPT, _LOW) for device in slots for pin in range(1, 5)]
+    return b"".join(encode_cells(unit, 0, 0, pin, _IIC, line, sense) for unit, pin, line, sense in rows)
+
 
 PEGASOS2 = PciBoardFacts(
     root={
@@ -123,22 +145,66 @@ PEGASOS2 = PciBoardFacts(
     interrupts=_INTERRUPTS,
     nodes={
         "/openprom": {"model": encode_string("Pegasos2,1.1")},
-        _PCI: {**_host(0, (0x80000000, 0x40000000), _IO), "8259-interrupt-acknowledge": encode_int(_MV64361 + 0xCB4)},
+        _PCI: {
+            **_host(0, (0x80000000, 0x40000000), _IO),
+            "8259-interrupt-acknowledge": encode_int(_MV64361 + 0xCB4),
+            "#interrupt-cells": encode_int(1),
+            "interrupt-map-mask": encode_cells(0xFF00, 0, 0, 7),
+            "interrupt-map": _routes(),
+        },
         "/pci@c0000000": _host(1, (0xC0000000, 0x20000000), 0xF8000000),
         _ISA: {
             "device_type": encode_string("isa"),
             "#address-cells": encode_int(2),
             "#size-cells": encode_int(1),
             "ranges": encode_cells(1, 0, 0x01006000, 0, 0, 0x10000),
+            "interrupt-parent": encode_int(_IIC),
         },
-        f"{_ISA}/serial@i2f8": _isa(
-            *(_UART, 8),
-            device_type=encode_string("serial"),
-            compatible=encode_string("pnpPNP,501"),
-            interrupts=encode_cells(4, _EDGE),
-            **{"clock-frequency": encode_int(1_843_200)},
+        f"{_ISA}/interrupt-controller@i20": _isa(
+            (0x20, 2),
+            (0xA0, 2),
+            (0x4D0, 2),
+            {
+                "device_type": encode_string("interrupt-controller"),
+                "compatible": encode_string("chrp,iic"),
+                "interrupt-controller": b"",
+                "#interrupt-cells": encode_int(2),
+                "#address-cells": encode_int(0),
+                "phandle": encode_int(_IIC),
+            },
         ),
+        _SERIAL: _isa(
+            (_UART, 8),
+            {
+                "device_type": encode_string("serial"),
+                "compatible": encode_string("pnpPNP,501"),
+                "interrupts": encode_cells(4, _EDGE),
+                "clock-frequency": encode_int(1_843_200),
+            },
+        ),
+        # Without a claim to be an interrupt controller, which the board's own firmware makes and Linux would believe.
+        f"{_ISA}/8042@i60": _isa((0x60, 5), {"device_type": b"\0"}),
+        f"{_ISA}/keyboard@i60": _isa(
+            (0x60, 5), {"device_type": encode_string("keyboard"), "interrupts": encode_cells(1, _EDGE)}
+        ),
+        _RTC: _isa(
+            (_CMOS, 2),
+            {
+                "device_type": encode_string("rtc"),
+                "compatible": encode_string("ds1385-rtc"),
+                "interrupts": encode_cells(8, _EDGE),
+            },
+        ),
+        f"{_ISA}/timer@i40": _isa((0x40, 8), {"device_type": encode_string("timer")}),
+        f"{_ISA}/fdc@i3f0": _isa(
+            (0x3F0, 8), {"device_type": encode_string("fdc"), "interrupts": encode_cells(6, _EDGE)}
+        ),
+        f"{_ISA}/lpt@i3bc": _isa(
+            (0x3BC, 8), {"device_type": encode_string("lpt"), "interrupts": encode_cells(7, _EDGE)}
+        ),
+        "/failsafe": {"device_type": encode_string("serial")},
     },
-    console=f"{_ISA}/serial@i2f8",
-    aliases={"ttya": f"{_ISA}/serial@i2f8", "pci": _PCI},
+    console=_SERIAL,
+    rtc=(_RTC, _IO + _CMOS),
+    aliases={"ttya": _SERIAL, "rtc": _RTC, "pci": _PCI},
 )

@@ -11,7 +11,7 @@ from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
 from vof.packages.openable import OPENABLE
 from vof.ports import Clock
 
-__all__ = ["RtcPackage"]
+__all__ = ["RtcPackage", "pop_time", "push_time"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,15 +41,28 @@ class RtcPackage:
             now = _EPOCH + timedelta(seconds=self._clock.wall() + self.offset)
         except OverflowError:  # past the year 9999, where a client has set it
             raise Throw(ThrowCode.ABORT, "the clock has run out of years") from None
-        stack.extend((now.second, now.minute, now.hour, now.day, now.month, now.year))
+        push_time(stack, now)
 
     def _set_time(self, instance: Instance, stack: Stack) -> None:
         """( second minute hour day month year -- )."""
-        year, month, day = stack.pop(), stack.pop(), stack.pop()
-        hour, minute, second = stack.pop(), stack.pop(), stack.pop()
-        try:
-            wanted = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        except (ValueError, OverflowError):
-            reason = f"no such time: {year}-{month}-{day} {hour}:{minute}:{second}"
-            raise Throw(ThrowCode.ABORT, reason) from None
-        self.offset = (wanted - _EPOCH) // timedelta(seconds=1) - self._clock.wall()
+        self.offset = (pop_time(stack) - _EPOCH) // timedelta(seconds=1) - self._clock.wall()
+
+
+def push_time(stack: Stack, time: datetime) -> None:
+    """( -- second minute hour day month year )."""
+    stack.extend((time.second, time.minute, time.hour, time.day, time.month, time.year))
+
+
+def pop_time(stack: Stack) -> datetime:
+    """( second minute hour day month year -- ).
+
+    Raises:
+        Throw: there is no such time.
+    """
+    year, month, day = stack.pop(), stack.pop(), stack.pop()
+    hour, minute, second = stack.pop(), stack.pop(), stack.pop()
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        reason = f"no such time: {year}-{month}-{day} {hour}:{minute}:{second}"
+        raise Throw(ThrowCode.ABORT, reason) from None
