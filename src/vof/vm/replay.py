@@ -176,6 +176,11 @@ class _Replay:
         facts = line["machine"]
         if facts["kind"] == "pseries":
             return Pseries(site, facts["model"])
+        if facts["kind"] == "board":
+            from vof.machines.boards import BOARDS
+            from vof.machines.pci_board import PciBoard
+
+            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"])
         if facts["kind"] != "generic":
             raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
         options = dict(facts["options"])
