@@ -77,7 +77,7 @@ CASES = [
     (BOOT + " -initrd missing", "qemu", ["-initrd missing", "No such file"]),
     (BOOT + " -initrd initrd -m 512M", "qemu", ["-initrd", "-m "]),
     (BOOT + " -machine pserie", "qemu", ['unknown machine "pserie"', 'did you mean "pseries"?', "vof machines"]),
-    (BOOT + " -machine mac99", "qemu", ['unknown machine "mac99"', "vof machines"]),
+    (BOOT + " -machine mac98", "qemu", ['unknown machine "mac98"', "vof machines"]),
     (BOOT + " -m plenty", "qemu", ['"plenty" is no memory size', "512M"]),
     (BOOT + " -m 300000K", "qemu", ["whole number of MiB", "293M"]),
     (BOOT + " -m 16M", "qemu", ["16M is too little", "256 MiB"]),
