@@ -113,7 +113,8 @@ class Run:
 
     @property
     def text(self) -> str:
-        return self.output.decode(errors="replace").replace("\r\n", "\n")
+        """What it printed. A line that was erased, as that of the progress is, counts as one of its own."""
+        return self.output.decode(errors="replace").replace("\r\n", "\n").replace("\r\x1b[K", "\n")
 
     @property
     def raw(self) -> bool:

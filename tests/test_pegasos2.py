@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from build import build_c
 
+from vof.engines.qemu import QemuEngine
 from vof.vm import VM, EndReason
 
 pytestmark = pytest.mark.guest
@@ -30,6 +31,28 @@ def test_a_reset_starts_everything_again(programs: dict[str, str]) -> None:
         for _ in range(3):
             vm.expect("zeroes 0")
         assert vm.boots == 3
+
+
+@pytest.mark.parametrize("by", ["vof", "the guest"])
+def test_a_reset_while_the_guest_is_busy_takes_another_qemu(programs: dict[str, str], by: str) -> None:
+    """QEMU's own reset takes the bridge's registers away: nothing on PCI would be left."""
+    with VM(machine="pegasos2", kernel=programs["talker"], append="spin") as vm:
+        engine = vm.engine
+        assert isinstance(engine, QemuEngine)
+        for boots in (1, 2, 3):
+            vm.expect("calls 1000")
+            assert vm.boots == boots
+            vm.wait(0.2)  # until the guest is at its loop
+            before = engine.pid
+            if by == "vof":
+                vm.reset()
+            else:
+                engine.ask_monitor("system_reset")
+        vm.expect("calls 1000")
+        assert engine.pid != before
+        vm.quit()
+        ending = vm.wait(5)
+    assert ending is not None and ending.reason is EndReason.QUIT
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,11 @@ class Mailbox:
         self.kind = RequestKind.DONE
         self.argument = 0
 
+    def forget(self) -> None:
+        """Nobody is at the other end: what comes next is a hello."""
+        self._words[_REQUEST] = self._seen = 0
+        self._expected = -1
+
     def close(self) -> None:
         """Let go of guest memory."""
         self._words.release()

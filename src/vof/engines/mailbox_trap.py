@@ -107,6 +107,11 @@ class MailboxTrap:
         """See `Trap`."""
         self._mailbox.may_nap(False)
 
+    def relaunched(self) -> None:
+        """The guest is gone, and another is about to say hello."""
+        self.waiting = self.greeting = self._asked = False
+        self._mailbox.forget()
+
     def hypercall(self, number: int, *arguments: int) -> tuple[int, ...]:
         """Port `Hypervisor`."""
         status, *rest = self._order(OrderKind.HYPERCALL, (number, *arguments))

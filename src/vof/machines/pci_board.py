@@ -51,6 +51,7 @@ class PciBoardFacts:
     Attributes:
         root: properties of the root node, `name` included.
         cpus: its processors.
+        alive: a read of what is not 0 unless the machine was reset and didn't survive it; None where it always does.
         bring_up: what makes the host bridges and the devices on board reachable, in order.
         interrupts: what sets up the interrupt controllers; run after the devices have got their addresses.
         nodes: nodes and properties, parents first; those of PCI devices are found.
@@ -67,6 +68,7 @@ class PciBoardFacts:
     console: str
     rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    alive: Access | None = None
 
 
 class PciBoard:

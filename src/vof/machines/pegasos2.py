@@ -8,7 +8,7 @@ Ref: QEMU's hw/ppc/pegasos2.c; Linux's arch/powerpc/platforms/chrp.
 from __future__ import annotations
 
 from vof.machines.pci_board import Cpus, PciBoardFacts, store
-from vof.ports import Access
+from vof.ports import Access, BusOp
 from vof.tree import encode_cells, encode_int, encode_string
 
 __all__ = ["PEGASOS2"]
@@ -206,5 +206,6 @@ PEGASOS2 = PciBoardFacts(
     },
     console=_SERIAL,
     rtc=(_RTC, _IO + _CMOS),
+    alive=Access(BusOp.READ, _MV64361 + 0x278, 4),
     aliases={"ttya": _SERIAL, "rtc": _RTC, "pci": _PCI},
 )

@@ -24,6 +24,7 @@ class MachineProfile:
         firmware_size: bytes of the file that QEMU's machine loads its firmware from.
         reset_vector: the address of its first instruction.
         firmware_at: where its firmware is loaded to, if that is RAM; -1 for ROM.
+        resets: whether QEMU's machine survives its own reset.
         stub: the stub that the trap `mailbox` has there: `pseries`, or `rom32` at 0xfff00000.
         stub_at: where that is in the file.
     """
@@ -41,6 +42,7 @@ class MachineProfile:
     firmware_size: int = 0x1000
     reset_vector: int = 0x100
     firmware_at: int = 0
+    resets: bool = True
     stub: str = "pseries"
     stub_at: int = 0
 
@@ -99,6 +101,7 @@ MACHINES: dict[str, MachineProfile] = {
             firmware_size=512 << 10,
             reset_vector=0xFFF00100,
             firmware_at=-1,
+            resets=False,  # the MV64361's registers are gone afterwards
             stub="rom32",
         ),
         MachineProfile(

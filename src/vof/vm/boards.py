@@ -46,7 +46,7 @@ class Board(Protocol):
         """What runs the guest."""
         ...
 
-    def prepare(self, site: Site, hello: Hello) -> Hello:
+    def prepare(self, site: Site, hello: Hello) -> Hello | None:
         """Have what is outside the firmware ready for one boot.
 
         Args:
@@ -54,7 +54,7 @@ class Board(Protocol):
             hello: what the machine said when it started.
 
         Returns:
-            What it shall be taken to have said.
+            What it shall be taken to have said; None if it has to start once more, and is about to.
         """
         ...
 
@@ -144,7 +144,7 @@ class _Plain:
     def warm_up(self) -> None:
         pass
 
-    def prepare(self, site: Site, hello: Hello) -> Hello:
+    def prepare(self, site: Site, hello: Hello) -> Hello | None:
         return hello
 
     def reopen(self) -> None:
@@ -424,6 +424,7 @@ class _Rom(_Plain):
         self.engine = engine
         self._name = name
         self._pvr = 0
+        self._started = False
 
     @property
     def load_limit(self) -> int:
@@ -434,8 +435,15 @@ class _Rom(_Plain):
 
         assert vof.machines.boards
 
-    def prepare(self, site: Site, hello: Hello) -> Hello:
+    def prepare(self, site: Site, hello: Hello) -> Hello | None:
+        from vof.machines.boards import BOARDS
+
         self._pvr = hello.pvr
+        alive = BOARDS[self._name].alive
+        if self._started and alive is not None and site.bus.run([alive]) == [0]:
+            self.engine.relaunch()
+            return None
+        self._started = True
         return hello
 
     def machine(self, site: Site) -> Machine:

@@ -203,6 +203,7 @@ class Config:
             firmware_size=profile.firmware_size,
             reset_vector=profile.reset_vector,
             firmware_at=profile.firmware_at,
+            resets=profile.resets,
             stub=profile.stub,
             stub_at=profile.stub_at,
             extra=(*extra, "-action", "panic=pause", *self.extra),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vof.errors import VofError
@@ -36,7 +36,7 @@ class Ending:
 
     reason: EndReason
     message: str
-    registers: tuple[tuple[str, int], ...] = ()
+    registers: tuple[tuple[str, int], ...] = field(default=(), repr=False)
 
     @property
     def status(self) -> int:

@@ -556,7 +556,10 @@ class VM:
             taken_over=self._hand_over,
         )
         program = self.images.program
-        hello = self._board.prepare(site, hello)
+        prepared = self._board.prepare(site, hello)
+        if prepared is None:
+            return
+        hello = prepared
         watched = self._observers.site(site)
 
         def make() -> OpenFirmware:

@@ -47,6 +47,7 @@ class QemuOptions:
         firmware_size: bytes of the file that the machine's firmware is loaded from.
         reset_vector: the address of the first instruction.
         firmware_at: where the firmware is loaded to, if that is RAM; -1 for ROM.
+        resets: whether QEMU's machine can be reset.
         stub: which stub the trap `mailbox` has there: see `vof.engines.qemu.stubs`.
         stub_at: where in the firmware's file that is.
     """
@@ -64,6 +65,7 @@ class QemuOptions:
     firmware_size: int = 0x1000
     reset_vector: int = 0x100
     firmware_at: int = 0
+    resets: bool = True
     stub: str = "pseries"
     stub_at: int = 0
 

@@ -98,11 +98,25 @@ class QemuEngine:
         gdb = self._make_breakpoint(firmware) if options.trap == "breakpoint" else self._make_mailbox(firmware)
         self._output = self._memory_file("vof-output", 0)
         self.console, console = self._socket_pair()
+        self._plug(program, console, memories, firmware, gdb)
+        self._prepared = True
+        return self.command
+
+    def _plug(
+        self,
+        program: str,
+        console: socket.socket,
+        memories: Sequence[int],
+        firmware: int,
+        gdb: Sequence[socket.socket] = (),
+    ) -> None:
+        """Make a monitor, and the command line for these descriptors and those ends of sockets."""
         own, monitor = self._socket_pair()
         self.monitor = Monitor(own)
         self._closers.append(self.monitor.close)
         self._theirs = (console, monitor, *gdb)
-        self._pass_fds = (*memories, firmware, *(end.fileno() for end in self._theirs))
+        self._files = (*memories, firmware)
+        self._pass_fds = (*self._files, *(end.fileno() for end in self._theirs))
         self.command = command_line(
             program,
             self.options,
@@ -112,8 +126,6 @@ class QemuEngine:
             monitor=monitor.fileno(),
             gdb=gdb[0].fileno() if gdb else -1,
         )
-        self._prepared = True
-        return self.command
 
     def _share_memory(self) -> Sequence[int]:
         """Make guest memory; the descriptors of its files."""
@@ -176,14 +188,17 @@ class QemuEngine:
         if not self._prepared:
             self.prepare()
         self._guardian = guardian
+        self._spawn(guardian)
+        if self.ram is None:
+            self._greet_gdb()
+
+    def _spawn(self, guardian: Guardian) -> None:
         with signals_held():
             try:
                 self._process = guardian.spawn(self.command, pass_fds=self._pass_fds, output=self._output)
             finally:
                 for end in self._theirs:
                     end.close()
-        if self.ram is None:
-            self._greet_gdb()
 
     def _greet_gdb(self) -> None:
         """Wait for QEMU, through which memory is reached: should it refuse what it is to start, that is said here."""
@@ -333,28 +348,56 @@ class QemuEngine:
     def close(self) -> None:
         """See `Engine`."""
         with signals_held():
-            if self._process is not None and self.ended is None:
-                # QEMU sees no signal while it waits for somebody to take what the guest has to say.
-                self.console.shutdown(socket.SHUT_RDWR)
-                self._process.terminate()
-                self._process.send_signal(signal.SIGCONT)  # should it be stopped
-                if not self._ends_within(_END_PATIENCE):
-                    self._process.kill()
-                    self._ends_within(float("inf"))
+            self._end_process()
             while self._closers:
                 self._closers.pop()()
 
+    def _end_process(self) -> None:
+        if self._process is None or self.ended is not None:
+            return
+        # QEMU sees no signal while it waits for somebody to take what the guest has to say.
+        self.console.shutdown(socket.SHUT_RDWR)
+        self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)  # should it be stopped
+        if not self._ends_within(_END_PATIENCE):
+            self._process.kill()
+            self._ends_within(float("inf"))
+
     def reset(self) -> None:
         """See `Engine`. Nothing to do if the stub has said hello while a port call waited."""
-        if self.trap.greeting:
+        trap = self.trap
+        if trap.greeting:
             return
-        if isinstance(self.trap, MailboxTrap):
-            if self._stub.entry and self.trap.waiting:  # from ROM again: QEMU's own reset is broken on pegasos2
-                self.trap.jump(Jump(self.options.reset_vector, msr=_MSR_IP))
-            else:
-                self.ask_monitor("system_reset")
+        if not isinstance(trap, MailboxTrap):
+            trap.reset()
+        elif self.options.resets:
+            self.ask_monitor("system_reset")
+        elif trap.waiting:
+            trap.jump(Jump(self.options.reset_vector, msr=_MSR_IP))
         else:
-            self.trap.reset()
+            self.relaunch()
+
+    def relaunch(self) -> None:
+        """Start another QEMU in place of this one, with the same RAM and the same console."""
+        assert self._guardian is not None and isinstance(self.trap, MailboxTrap)
+        while self._take_output():
+            pass
+        with signals_held():
+            self._end_process()
+            if self._watching and self._selector is not None:
+                self._selector.unregister(self.monitor)
+            self._watching = self._panicked = False
+            self.monitor.close()
+            own, console = self._socket_pair()
+            own.setblocking(self.console.getblocking())
+            os.dup2(own.fileno(), self.console.fileno(), inheritable=False)  # whoever watches it watches on
+            own.close()
+            self._plug(self.command[0], console, self._files[:-1], self._files[-1])
+            self.monitor.tend(self.console.fileno(), self._take_output)
+            self.trap.relaunched()
+            os.ftruncate(self._output, 0)  # its last words were about the signal
+            os.lseek(self._output, 0, os.SEEK_SET)
+            self._spawn(self._guardian)
 
     def cpu_version(self) -> tuple[str, int]:
         """The CPU model's name, as QEMU's option has it, and its processor version. While the guest is in the trap.
