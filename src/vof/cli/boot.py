@@ -129,6 +129,7 @@ def run_machine(config: Config, run: Run) -> int:
 
             set_breaks(vm, run.breaks)
         vm.console.user = open_console(run.console, guardian, vm.quit, before_output)
+        _tell_notices(vm)
         with closing(vm.console.user):
             vm.start(guardian)
             if config.memory_file:
@@ -136,6 +137,7 @@ def run_machine(config: Config, run: Run) -> int:
                     progress.erase()
                 say(vm.engine.describe())
             ending = vm.wait(run.timeout)
+    _tell_notices(vm)
     if ending is None:
         say(f"ended after {run.timeout:g} s (--timeout)")
         return _STILLRUNNING
@@ -143,6 +145,11 @@ def run_machine(config: Config, run: Run) -> int:
         say(ending.message)
         say_registers(ending.registers)
     return ending.status
+
+
+def _tell_notices(vm: VM) -> None:
+    while vm.notices:
+        say(vm.notices.pop(0))
 
 
 def _watch(vm: VM, run: Run, closers: ExitStack) -> Progress | None:

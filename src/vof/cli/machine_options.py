@@ -37,6 +37,11 @@ CHANGES = Group(
     (
         Option(("--dtb",), "FILE", "lay a flattened tree over it"),
         Option(
+            ("--nvram",),
+            "FILE",
+            "keep the machine's NVRAM there from run to run (pegasos2)",
+        ),
+        Option(
             ("--set",),
             "/PATH:PROPERTY=VALUE",
             "set a property: <1 0x2> is cells, [0a ff] bytes, anything else a string",
@@ -86,4 +91,5 @@ def config_from(given: Given) -> Config:
         sets=given.all("--set"),
         inject=given.all("--inject"),
         record=given.last("--record"),
+        nvram=given.last("--nvram"),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
 from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.machines.rtas import NVRAM_SIZE, GuestRtas
 from vof.memory import ClaimMap
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage
@@ -58,6 +59,7 @@ class PciBoardFacts:
         console: the path of the console's node.
         rtc: the path of the clock's node and the address of its index port; "" where there is none.
         aliases: names and paths.
+        rtas: whether it has RTAS.
     """
 
     root: Mapping[str, bytes]
@@ -68,6 +70,7 @@ class PciBoardFacts:
     console: str
     rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    rtas: bool = False
     alive: Access | None = None
 
 
@@ -79,15 +82,20 @@ class PciBoard:
         model: what `/openprom` `model` says, unless the facts have one.
         facts: which board it is.
         pvr: its processor's version.
+        nvram: what is in its NVRAM, `vof.machines.rtas.NVRAM_SIZE` bytes.
+
+    Attributes:
+        rtas: its RTAS, if it has one.
     """
 
-    def __init__(self, site: Site, model: str, facts: PciBoardFacts, pvr: int) -> None:
+    def __init__(self, site: Site, model: str, facts: PciBoardFacts, pvr: int, nvram: bytes = b"") -> None:
         self._site = site
         self._model = model
         self._facts = facts
         self._pvr = pvr
         self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
+        self.rtas = GuestRtas(site, nvram or bytes(NVRAM_SIZE)) if facts.rtas else None
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         """See `vof.machines.Machine`. There is no flattened tree here: `tree_address` says nothing.
@@ -147,6 +155,9 @@ class PciBoard:
         clock = tree.find(facts.rtc[0]) if facts.rtc[0] else None
         if clock is not None:
             clock.methods.update(CmosRtcPackage(site.bus, facts.rtc[1]).methods())
+        if self.rtas is not None:
+            tree.add("/", "rtas", self.rtas.properties()).methods.update(self.rtas.methods())
+            tree.add("/", "nvram", {"device_type": encode_string("nvram"), "#bytes": encode_int(NVRAM_SIZE)})
         for name, path in facts.aliases.items():
             tree.set("/aliases", name, encode_string(path))
         chosen = tree.find("/chosen")

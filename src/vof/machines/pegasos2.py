@@ -206,6 +206,7 @@ PEGASOS2 = PciBoardFacts(
     },
     console=_SERIAL,
     rtc=(_RTC, _IO + _CMOS),
+    rtas=True,
     alive=Access(BusOp.READ, _MV64361 + 0x278, 4),
     aliases={"ttya": _SERIAL, "rtc": _RTC, "pci": _PCI},
 )

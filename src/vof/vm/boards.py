@@ -12,6 +12,7 @@ from vof.version import VERSION
 
 if TYPE_CHECKING:
     from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
+    from vof.backends.nvram_file import NvramFile
     from vof.engines.engine import Engine
     from vof.engines.external import ExternalEngine
     from vof.engines.qemu import QemuEngine
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vof.firmware.hypervisor import VirtualHypervisor
     from vof.machines.generic import GenericOptions
     from vof.machines.machine import Machine, Site
+    from vof.machines.rtas import GuestRtas
     from vof.ports import Store
     from vof.vm.config import Config
 
@@ -74,6 +76,19 @@ class Board(Protocol):
         """Import what takes long, while the engine starts."""
         ...
 
+    def save(self) -> None:
+        """Keep what outlives the machine, as it is now. May be called at any time and more than once.
+
+        Raises:
+            UsageError: it can't be kept.
+        """
+        ...
+
+    @property
+    def notice(self) -> str:
+        """What the user should know of the machine's files; "" for nothing."""
+        ...
+
     @property
     def load_limit(self) -> int:
         """The first address that a client program may not be loaded to."""
@@ -118,10 +133,12 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     Raises:
         UsageError: there is none, or an option doesn't go with it.
     """
+    if config.nvram and config.profile.name != "pegasos2":
+        raise UsageError(f"--nvram {config.nvram}: only pegasos2 has an NVRAM that can be kept")
     if config.engine_name == "qemu":
         engine = _qemu(config)
         if config.profile.stub == "rom32":
-            return _Rom(engine, config.profile.name)
+            return _Rom(engine, config.profile.name, config.nvram)
         return _Prep40(engine) if config.profile.name == "40p" else _Pseries(engine)
     if config.engine_name == "external" and config.profile.name == "pseries":
         return _Pseries(_external(config, bits=64))
@@ -136,6 +153,10 @@ class _Plain:
     def __init__(self) -> None:
         self.disks: Sequence[OverlayDisk] = ()
         self.state: Any = None
+        self.notice = ""
+
+    def save(self) -> None:
+        pass
 
     @property
     def ports(self) -> dict[str, object]:
@@ -419,10 +440,19 @@ class _Prep40(_Plain):
 class _Rom(_Plain):
     """A board of QEMU's whose firmware is in ROM, and that has no tree of its own."""
 
-    def __init__(self, engine: QemuEngine, name: str) -> None:
+    def __init__(self, engine: QemuEngine, name: str, nvram: str) -> None:
         super().__init__()
         self.engine = engine
         self._name = name
+        self._rtas: GuestRtas | None = None
+        self._nvram: NvramFile | None = None
+        self._contents = b""
+        if nvram:
+            from vof.backends.nvram_file import NvramFile
+            from vof.machines.rtas import NVRAM_SIZE
+
+            self._nvram = NvramFile(nvram, NVRAM_SIZE)
+            self._contents, self.notice = self._nvram.data, self._nvram.notice
         self._pvr = 0
         self._started = False
 
@@ -450,10 +480,22 @@ class _Rom(_Plain):
         from vof.machines.boards import BOARDS
         from vof.machines.pci_board import PciBoard
 
-        return PciBoard(site, _MODEL, BOARDS[self._name], self._pvr)
+        board = PciBoard(site, _MODEL, BOARDS[self._name], self._pvr, self._contents)
+        self._rtas = board.rtas
+        return board
+
+    def save(self) -> None:
+        if self._rtas is None:
+            return
+        contents = self._rtas.nvram(self.engine.memory)
+        if contents is not None:
+            self._contents = contents
+            if self._nvram is not None:
+                self._nvram.save(contents)
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "board", "model": _MODEL, "name": self._name, "pvr": self._pvr}
+        nvram = self._contents.rstrip(b"\0").decode("latin-1")
+        return {"kind": "board", "model": _MODEL, "name": self._name, "pvr": self._pvr, "nvram": nvram}
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:

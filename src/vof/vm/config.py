@@ -41,6 +41,7 @@ class Config:
         dtb: a flattened tree whose nodes and properties are laid over the machine's.
         sets: changes to the tree, `/path:property=value`.
         inject: faults that strike, as `vof.vm.faults` spells them: `claim:when=3`.
+        nvram: a file that keeps the machine's NVRAM from run to run; "" for none.
         record: a file to record the run to; with `,append=on` behind one that is there.
     """
 
@@ -64,6 +65,7 @@ class Config:
     sets: Sequence[str] = ()
     inject: Sequence[str] = ()
     record: str = ""
+    nvram: str = ""
 
     @property
     def profile(self) -> MachineProfile:

@@ -179,8 +179,10 @@ class _Replay:
         if facts["kind"] == "board":
             from vof.machines.boards import BOARDS
             from vof.machines.pci_board import PciBoard
+            from vof.machines.rtas import NVRAM_SIZE
 
-            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"])
+            nvram = facts["nvram"].encode("latin-1").ljust(NVRAM_SIZE, b"\0")
+            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"], nvram)
         if facts["kind"] != "generic":
             raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
         options = dict(facts["options"])

@@ -74,6 +74,7 @@ class VM:
         prompt: called between two client calls when the client program (`enter`) or a hook asks that the user be
             given the firmware's prompt; None if there is nobody to ask.
         boots: how often the firmware was started.
+        notices: what the user should know though nothing stopped for it.
 
     Raises:
         UsageError: an option or a file can't be used.
@@ -90,6 +91,7 @@ class VM:
         self.prompt: Callable[[], None] | None = None
         self._prompt_wanted = False
         self.boots = 0
+        self.notices: list[str] = []
         self._heard = bytearray()
         self._done: Callable[[], bool] = _never
         self._polls = False
@@ -105,6 +107,8 @@ class VM:
         try:
             self._board = make_board(self.config, self._clock, self._wrap)
             self._closers.callback(self._board.close)
+            if self._board.notice:
+                self.notices.append(self._board.notice)
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
             self._closers.callback(self.engine.close)
@@ -143,6 +147,8 @@ class VM:
     def close(self) -> None:
         """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
         with signals_held():
+            if self.ending is None and self.boots:
+                self._save()
             self._observers.end("closed", "nobody waited for its end")
             self._closers.close()
 
@@ -536,6 +542,7 @@ class VM:
         again = self.boots > 0
         self._tell_phase("firmware started again" if again else "firmware started")
         if again:
+            self._save()
             self.console.take_back()
             for start, size in self.images.ranges:
                 trap.clear(start, size)
@@ -617,6 +624,7 @@ class VM:
     def _end(self, reason: EndReason, message: str, registers: tuple[tuple[str, int], ...] = ()) -> None:
         if self.ending is None:
             self.ending = Ending(reason, message, registers)
+            self._save()
             self._call_hook("exit")
             self.engine.trap.abandoned = True
             self._tell_phase("ended", message)
@@ -632,6 +640,12 @@ class VM:
             if self._done():  # at once, and not at the next look: a run that is repeated must stop where it did before
                 self.engine.trap.pause = True
         self._observers.tell(event)
+
+    def _save(self) -> None:
+        try:
+            self._board.save()
+        except UsageError as error:  # the end of the machine is no time to raise anything
+            self.notices.append(str(error))
 
     def _tell_phase(self, name: str, detail: str = "") -> None:
         self._observers.tell(Phase(name, self._observers.tell_phase(name), detail))
