@@ -63,7 +63,7 @@ class NvramFile:
         Raises:
             UsageError: it can't be written.
         """
-        if data == self.data and os.path.exists(self._path):
+        if data == self.data and os.path.isfile(self._path):
             return
         beside = f"{self._path}.{os.getpid()}.new"
         try:

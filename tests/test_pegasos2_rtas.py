@@ -1,0 +1,168 @@
+"""RTAS on `pegasos2`: every call from a C program after the firmware is gone, and NVRAM in a file from run to run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from build import build_c
+
+from vof.backends.nvram_file import NvramFile
+from vof.errors import UsageError
+from vof.events import Phase
+from vof.machines.rtas import CALLS, NVRAM_SIZE, nvram_checksum
+from vof.vm import VM, EndReason
+
+UNTOUCHED = 0x5A5A5A5A
+BAD = 0xFFFFFFFD
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(build_c("rtas", 32, "big", tmp_path_factory.mktemp("rtas")))
+
+
+@pytest.fixture(scope="module")
+def said(program: str) -> str:
+    with VM(machine="pegasos2", kernel=program, append="off") as vm:
+        text = vm.expect("bye")
+        ending = vm.wait(10)
+    assert ending is not None and ending.reason is EndReason.POWER_OFF
+    return text.decode()
+
+
+def cells(said: str, name: str) -> list[list[int]]:
+    """What each call of that name gave."""
+    lines = re.findall(rf"^{name}((?: [0-9a-f]{{8}})+)\r?$", said, re.MULTILINE)
+    assert lines, name
+    return [[int(cell, 16) for cell in line.split()] for line in lines]
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pci", [0, 0x82311106]),
+        ("pci-word", [0, 0x8231]),
+        ("pci-byte", [0, 0x11]),
+        ("pci-other", [0, 0x646011AB]),
+        ("pci-none", [0, 0xFFFFFFFF]),
+        ("pci-width", [BAD, UNTOUCHED]),
+        ("pci-align", [BAD, UNTOUCHED]),
+        ("write", [0]),
+        ("written", [0, 0x5A]),
+        ("write-align", [BAD]),
+        ("store", [0, 64]),
+        ("fetch", [0, 64]),
+        ("store-far", [BAD, UNTOUCHED]),
+        ("fetch-far", [BAD, UNTOUCHED]),
+        ("store-none", [0, 0]),
+        ("event-scan", [1]),
+        ("indicator", [BAD]),
+        ("sensor", [BAD, UNTOUCHED]),
+        ("restart", [0]),
+        ("unknown", [BAD]),
+        ("far", [BAD]),
+        ("fewer", [BAD, UNTOUCHED]),
+        ("one-result", [0]),
+        ("no-result", []),
+        ("many", [UNTOUCHED]),
+        ("set-leap", [BAD]),
+        ("set-year", [BAD]),
+        ("set-month", [BAD]),
+        ("set-day", [BAD]),
+        ("set-hour", [BAD]),
+    ],
+)
+def test_each_call(said: str, name: str, expected: list[int]) -> None:
+    """The cell behind the results is the caller's."""
+    assert cells(said, name)[-1] == [*expected, UNTOUCHED]
+
+
+@pytest.mark.guest
+def test_the_time_in_every_mode_of_the_clock(said: str) -> None:
+    assert [row[0] for row in cells(said, "set")] == 5 * [0]
+    for index, row in enumerate(cells(said, "get")[:4]):
+        status, *time, nanosecond, behind = row
+        assert (status, nanosecond, behind) == (0, 0, UNTOUCHED)
+        assert time[:5] == [2028, 2, 29, 12 * (index & 1), 58] and 57 <= time[5] <= 59, index
+
+
+@pytest.mark.guest
+def test_registers_data_and_bases(said: str) -> None:
+    assert cells(said, "fetched") == [[0x80818283, 0xBCBDBEBF]]
+    assert "registers lost" not in said
+    assert "nowhere 0xffffffff" in said and "entry 1" in said and "fits 1" in said
+
+
+@pytest.mark.guest
+def test_a_reboot_starts_the_firmware_again(program: str) -> None:
+    phases: list[str] = []
+    with VM(machine="pegasos2", kernel=program, append="reboot") as vm:
+        vm.listen(lambda event: phases.append(getattr(event, "name", "")), Phase)
+        for _ in range(3):
+            vm.expect("bye")
+        vm.expect("fits 1")
+    assert phases.count("firmware started again") == 3
+
+
+# --- NVRAM ---
+
+
+@pytest.mark.guest
+def test_nvram_is_kept_from_run_to_run(program: str, tmp_path: Path) -> None:
+    path = tmp_path / "nvram"
+    written = bytes(range(0x80, 0xC0))
+    for _ in range(2):
+        with VM(machine="pegasos2", kernel=program, append="off", nvram=str(path)) as vm:
+            vm.wait(10)
+        kept = NvramFile(str(path), NVRAM_SIZE)
+        assert kept.data == bytes(0x1FC0) + written and not kept.notice
+    before = path.read_bytes()
+    with VM(machine="pegasos2", kernel=program, append="torn", nvram=str(path)) as vm:
+        vm.wait(10)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["nvram"]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:60] + b"x" + b[61:], lambda b: b""]
+)
+def test_a_damaged_file_is_kept_aside(tmp_path: Path, spoil: object) -> None:
+    path = tmp_path / "nvram"
+    NvramFile(str(path), 256).save(bytes(range(256)))
+    assert callable(spoil)
+    for number in ("", "2"):
+        path.write_bytes(spoil((tmp_path / "nvram").read_bytes() if not number else b"junk"))
+        found = path.read_bytes()
+        again = NvramFile(str(path), 256)
+        aside = tmp_path / f"nvram.damaged{number}"
+        assert again.data == bytes(256) and aside.name in again.notice
+        assert aside.read_bytes() == found and not path.exists()
+
+
+def test_what_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        NvramFile(str(tmp_path / "none" / "nvram"), 256)
+    with pytest.raises(UsageError, match="directory"):
+        NvramFile(str(tmp_path), 256)
+    file = NvramFile(str(tmp_path / "nvram"), 256)
+    (tmp_path / "nvram").mkdir()
+    with pytest.raises(UsageError, match="lost"):
+        file.save(bytes(256))
+    assert [each.name for each in tmp_path.iterdir()] == ["nvram"]
+
+
+def test_the_table_is_the_source_s() -> None:
+    source = (Path(__file__).parents[1] / "src/vof/guest/rtas_pegasos2.S").read_text()
+    table = source[source.index("\ntable:") : source.index("table_end:")]
+    rows = [(int(a), int(r), name) for a, r, name in re.findall(r"row\s+(\d+), (\d+), (\w+)", table)]
+    for call in CALLS:
+        assert rows[call.token][:2] == (call.arguments, call.results), call
+    silent = [token for token, row in enumerate(rows) if row == (0, 0, "no_such_call")]
+    assert sorted([call.token for call in CALLS] + silent) == list(range(len(rows)))
+
+
+def test_the_checksum() -> None:
+    assert nvram_checksum(bytes.fromhex("80000000 00000001")) == 2
