@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from build import build_c
 
 from vof.engines.qemu import QemuEngine
+from vof.tree import decode_cells
 from vof.vm import VM, EndReason
 
 pytestmark = pytest.mark.guest
@@ -14,7 +18,7 @@ pytestmark = pytest.mark.guest
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("programs")
-    return {name: str(build_c(name, 32, "big", folder)) for name in ("talker", "crasher")}
+    return {name: str(build_c(name, 32, "big", folder)) for name in ("talker", "crasher", "walker")}
 
 
 @pytest.mark.parametrize("memory", ["64M", "512M", "2G"])
@@ -79,3 +83,66 @@ def test_an_exception_is_told_with_the_registers(programs: dict[str, str], how: 
 def test_nobody_s_interrupt_does_no_harm(programs: dict[str, str]) -> None:
     with VM(machine="pegasos2", kernel=programs["crasher"], append="decrementer") as vm:
         vm.expect("nothing happened")
+
+
+# --- PCI, and the other boards ---
+
+
+def found_by_qemu(vm: VM) -> Iterator[dict[str, Any]]:
+    """QEMU's own view of every function on every bus."""
+    engine = vm.engine
+    assert isinstance(engine, QemuEngine)
+
+    def walk(devices: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for device in devices:
+            yield device
+            yield from walk(device.get("pci_bridge", {}).get("devices", []))
+
+    for bus in engine.ask_monitor("query-pci"):
+        yield from walk(bus["devices"])
+
+
+CARDS = ("-device", "pci-bridge,chassis_nr=1,id=b,addr=4", "-device", "e1000,bus=b,addr=3", "-device", "VGA,addr=6")
+
+
+@pytest.mark.parametrize(
+    ("machine", "extra", "least"),
+    [
+        ("pegasos2", (), 9),
+        ("pegasos2", CARDS, 12),
+        ("mac99", ("-device", "VGA"), 3),
+        ("g3beige", ("-device", "rtl8139"), 3),
+    ],
+)
+def test_the_tree_tells_of_the_devices_as_qemu_has_them(
+    programs: dict[str, str], machine: str, extra: tuple[str, ...], least: int
+) -> None:
+    with VM(machine=machine, kernel=programs["walker"], extra=extra) as vm:
+        vm.run_to_client()
+        at_qemu = list(found_by_qemu(vm))
+        nodes = [node for node in vm.tree.root.walk() if "assigned-addresses" in node.properties]
+        ours = set()
+        for node in nodes:
+            cells = decode_cells(node.properties["assigned-addresses"])
+            for high, _, low, _, size in zip(*[iter(cells)] * 5, strict=True):
+                if high & 0xFF not in (0x30, 0x38):  # ROMs are off
+                    kind = "io" if high >> 24 & 3 == 1 else "memory"
+                    ours.add((high >> 16 & 0xFF, high >> 11 & 31, high >> 8 & 7, kind, low, size))
+    theirs = {
+        (each["bus"], each["slot"], each["function"], region["type"], region["address"], region["size"])
+        for each in at_qemu
+        for region in each["regions"]
+        if region["address"] >= 0
+    }
+    assert ours == theirs
+    assert len(at_qemu) >= least
+
+
+@pytest.mark.parametrize(("machine", "node"), [("mac99", "pci106b,22@c"), ("g3beige", "pci106b,10@10")])
+def test_a_client_walks_a_mac_s_tree(programs: dict[str, str], machine: str, node: str) -> None:
+    """It prints every node's path through the firmware, PCI devices included."""
+    with VM(machine=machine, kernel=programs["walker"]) as vm:
+        text = vm.expect("bye").decode()
+        paths = [each.path for each in vm.tree.root.walk()]
+    assert [line.split()[0] for line in text.splitlines()[:-1]] == paths
+    assert any(path.endswith(node) for path in paths)

@@ -120,6 +120,7 @@ def run_machine(config: Config, run: Run) -> int:
 
     # The guardian is there before there is a QEMU or the terminal is changed, and goes last.
     with ExitStack() as closers, closing(Guardian()) as guardian, closing(VM(config)) as vm:
+        closers.callback(_tell_notices, vm)  # those of its end, however it came about
         progress = _watch(vm, run, closers)
         before_output = progress.before_output if progress is not None else None
         if run.verbose:
@@ -137,7 +138,6 @@ def run_machine(config: Config, run: Run) -> int:
                     progress.erase()
                 say(vm.engine.describe())
             ending = vm.wait(run.timeout)
-    _tell_notices(vm)
     if ending is None:
         say(f"ended after {run.timeout:g} s (--timeout)")
         return _STILLRUNNING

@@ -1,13 +1,14 @@
 """`mac99` and `g3beige`: Apple's Power Macs as QEMU emulates them, as far as a client that walks the tree needs them.
 
-The trees hold the CPU, RAM, the console, the host bridges and what PCI devices are found behind them; Apple's own I/O
+The trees hold the CPU, RAM, the console, the host bridges and the PCI devices found behind them; Apple's own I/O
 controllers and their devices are later work.
 Ref: QEMU's hw/ppc/mac_newworld.c, hw/ppc/mac_oldworld.c.
 """
 
 from __future__ import annotations
 
-from vof.machines.pci_board import Cpus, PciBoardFacts
+from vof.machines.pci_board import Cpus, PciBoardFacts, PciHost
+from vof.pci import Form, Windows
 from vof.tree import encode_cells, encode_int, encode_string
 
 __all__ = ["G3BEIGE", "MAC99"]
@@ -44,6 +45,14 @@ MAC99 = PciBoardFacts(
     cpus=Cpus("PowerPC,G4", 900_000_000, 100_000_000, 25_000_000),
     bring_up=(),
     interrupts=(),
+    hosts=(
+        PciHost(
+            "/pci@f2000000",
+            *(0xF2800000, 0xF2C00000),
+            Windows(io=(0x1000, 0x7FF000), memory=(0x80000000, 0x10000000)),
+            Form.UNI_NORTH,
+        ),
+    ),
     nodes={
         "/openprom": {"model": encode_string("OpenFirmware 3")},
         "/pci@f2000000": _host(
@@ -60,6 +69,13 @@ G3BEIGE = PciBoardFacts(
     cpus=Cpus("PowerPC,750", 233_333_333, 66_666_666, 16_600_000),
     bring_up=(),
     interrupts=(),
+    hosts=(
+        PciHost(
+            "/pci@80000000",
+            *(0xFEC00000, 0xFEE00000),
+            Windows(io=(0x1000, 0x1FF000), memory=(0x80000000, 0x7E000000)),
+        ),
+    ),
     nodes={
         "/openprom": {"model": encode_string("Open Firmware, 2.4")},
         "/pci@80000000": _host("grackle", (0x80000000, 0x7F000000), (0xFE000000, 0x00200000), (0x80000000, 0x7E000000)),

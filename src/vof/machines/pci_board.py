@@ -17,10 +17,11 @@ from vof.memory import ClaimMap
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage
 from vof.packages.cmos_rtc import CmosRtcPackage
+from vof.pci import Form, Function, IndirectConfig, Windows, assign, describe, scan
 from vof.ports import Access, BusOp
-from vof.tree import DeviceTree, encode_int, encode_reg, encode_string
+from vof.tree import DeviceTree, encode_cells, encode_int, encode_reg, encode_string
 
-__all__ = ["Cpus", "PciBoard", "PciBoardFacts", "store"]
+__all__ = ["Cpus", "PciBoard", "PciBoardFacts", "PciHost", "store"]
 
 _COMMANDS: Mapping[str, Outcome] = {"reset-all": Reset(), "power-off": PowerOff(), "shut-down": PowerOff()}
 
@@ -46,6 +47,32 @@ class Cpus:
 
 
 @dataclass(frozen=True, slots=True)
+class PciHost:
+    """A host bridge.
+
+    Attributes:
+        path: its node's.
+        address, data: the registers that configuration space is reached by.
+        windows: what it passes on, as bus addresses.
+        form: how the first register is written.
+        lines: interrupt lines by device and function.
+        slot_line: the line of any other function; 255 for none.
+    """
+
+    path: str
+    address: int
+    data: int
+    windows: Windows
+    form: Form = Form.PLAIN
+    lines: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    slot_line: int = 255
+
+    def route(self, function: Function) -> int:
+        """The interrupt line of a function."""
+        return self.lines.get((function.device, function.function), self.slot_line)
+
+
+@dataclass(frozen=True, slots=True)
 class PciBoardFacts:
     """What tells one board from the others.
 
@@ -55,10 +82,12 @@ class PciBoardFacts:
         alive: a read of what is not 0 unless the machine was reset and didn't survive it; None where it always does.
         bring_up: what makes the host bridges and the devices on board reachable, in order.
         interrupts: what sets up the interrupt controllers; run after the devices have got their addresses.
+        hosts: its PCI host bridges.
         nodes: nodes and properties, parents first; those of PCI devices are found.
         console: the path of the console's node.
         rtc: the path of the clock's node and the address of its index port; "" where there is none.
         aliases: names and paths.
+        names: names of PCI devices by class and subclass, where the board has other than the usual ones.
         rtas: whether it has RTAS.
     """
 
@@ -66,10 +95,12 @@ class PciBoardFacts:
     cpus: Cpus
     bring_up: tuple[Access, ...]
     interrupts: tuple[Access, ...]
+    hosts: tuple[PciHost, ...]
     nodes: Mapping[str, Mapping[str, bytes]]
     console: str
     rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
     rtas: bool = False
     alive: Access | None = None
 
@@ -86,6 +117,7 @@ class PciBoard:
 
     Attributes:
         rtas: its RTAS, if it has one.
+        reports: what of its devices found no room, in words.
     """
 
     def __init__(self, site: Site, model: str, facts: PciBoardFacts, pvr: int, nvram: bytes = b"") -> None:
@@ -95,6 +127,7 @@ class PciBoard:
         self._pvr = pvr
         self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
+        self.reports: list[str] = []
         self.rtas = GuestRtas(site, nvram or bytes(NVRAM_SIZE)) if facts.rtas else None
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
@@ -140,6 +173,8 @@ class PciBoard:
         for path, properties in facts.nodes.items():
             parent, _, name = path.rpartition("/")
             tree.add(parent or "/", name, dict(properties)).methods.update(OPENABLE)
+        for host in facts.hosts:
+            self._find_devices(tree, host)
         furnish_standard_nodes(tree, self._model)
         self._add_cpu(tree)
         memory = tree.add(
@@ -156,8 +191,7 @@ class PciBoard:
         if clock is not None:
             clock.methods.update(CmosRtcPackage(site.bus, facts.rtc[1]).methods())
         if self.rtas is not None:
-            tree.add("/", "rtas", self.rtas.properties()).methods.update(self.rtas.methods())
-            tree.add("/", "nvram", {"device_type": encode_string("nvram"), "#bytes": encode_int(NVRAM_SIZE)})
+            self.rtas.furnish(tree, console)
         for name, path in facts.aliases.items():
             tree.set("/aliases", name, encode_string(path))
         chosen = tree.find("/chosen")
@@ -167,6 +201,17 @@ class PciBoard:
         if size:
             chosen.properties["linux,initrd-start"] = encode_int(start)
             chosen.properties["linux,initrd-end"] = encode_int(start + size)
+
+    def _find_devices(self, tree: DeviceTree, host: PciHost) -> None:
+        """See what is on a PCI bus, and have it work and be told of."""
+        config = IndirectConfig(self._site.bus, host.address, host.data, host.form)
+        functions = scan(config)
+        self.reports += assign(config, functions, host.windows, host.route).reports
+        node = tree.find(host.path)
+        assert node is not None
+        last = max([function.subordinate for function in functions], default=0)
+        node.properties["bus-range"] = encode_cells(0, last)
+        describe(tree, node, functions, self._facts.names)
 
     def _add_cpu(self, tree: DeviceTree) -> None:
         cpus = self._facts.cpus

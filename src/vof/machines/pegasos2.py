@@ -7,7 +7,8 @@ Ref: QEMU's hw/ppc/pegasos2.c; Linux's arch/powerpc/platforms/chrp.
 
 from __future__ import annotations
 
-from vof.machines.pci_board import Cpus, PciBoardFacts, store
+from vof.machines.pci_board import Cpus, PciBoardFacts, PciHost, store
+from vof.pci import Windows
 from vof.ports import Access, BusOp
 from vof.tree import encode_cells, encode_int, encode_string
 
@@ -59,11 +60,8 @@ _BRING_UP = (
     *_config(1, _VIA, 1, 0x09, 0x0F),
     *_config(1, _VIA, 1, 0x40, 0x0B),
     *_config(1, _VIA, 1, 0x50, 0x17171717, 4),
-    *_config(1, _VIA, 1, 0x04, 0x0087, 2),
     *_config(1, _VIA, 2, 0x3C, 0x0409, 2),
-    *_config(1, _VIA, 2, 0x04, 0x0007, 2),
     *_config(1, _VIA, 3, 0x3C, 0x0409, 2),
-    *_config(1, _VIA, 3, 0x04, 0x0007, 2),
     *_config(1, _VIA, 4, 0x3C, 0x0009, 2),
     *_config(1, _VIA, 4, 0x48, 0x00000F00, 4),
     *_config(1, _VIA, 4, 0x40, 0x00558020, 4),
@@ -143,6 +141,21 @@ PEGASOS2 = PciBoardFacts(
     cpus=Cpus("PowerPC,G4", _BUS_FREQUENCY * 15 // 2, _BUS_FREQUENCY, _BUS_FREQUENCY // 4),
     bring_up=_BRING_UP,
     interrupts=_INTERRUPTS,
+    hosts=(
+        PciHost(
+            _PCI,
+            *(_MV64361 + 0xC78, _MV64361 + 0xC7C),
+            Windows(io=(0x1000, 0xF000), memory=(0x80000000, 0x40000000)),
+            lines={(_VIA, 1): 14} | {(_VIA, function): _SLOT_INTERRUPT for function in (2, 3, 5, 6)},
+            slot_line=_SLOT_INTERRUPT,
+        ),
+        PciHost(
+            "/pci@c0000000",
+            *(_MV64361 + 0xCF8, _MV64361 + 0xCFC),
+            Windows(io=(0x1000, 0xF000), memory=(0xC0000000, 0x20000000)),
+        ),
+    ),
+    names={0x0680: "other"},
     nodes={
         "/openprom": {"model": encode_string("Pegasos2,1.1")},
         _PCI: {

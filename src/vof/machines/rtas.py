@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from vof.errors import MemoryFault
 from vof.machines.machine import Site
-from vof.packages import OPENABLE, Instance, Method, Stack
+from vof.packages import OPENABLE, Instance, Stack
 from vof.ports import Access, BusOp, Memory
-from vof.tree import encode_int
+from vof.tree import DeviceTree, Node, encode_int, encode_string
 
 __all__ = ["CALLS", "NVRAM_SIZE", "GuestRtas", "RtasCall", "nvram_checksum"]
 
@@ -36,30 +36,49 @@ class RtasCall:
     Attributes:
         name: the property of `/rtas` that holds its token.
         token: its number.
-        arguments, results: how many cells it takes, and gives behind the status.
+        arguments, results: the names of the cells that it takes, and gives behind the status.
+        summary: what it does, in a line for its user.
+        clause: where it is laid down.
     """
 
     name: str
     token: int
-    arguments: int
-    results: int
+    arguments: tuple[str, ...]
+    results: tuple[str, ...]
+    summary: str
+    clause: str
 
 
+_TIME = ("year", "month", "day", "hour", "minute", "second", "nanosecond")
 CALLS = (
-    RtasCall("restart-rtas", 0, 0, 0),
-    RtasCall("nvram-fetch", 1, 3, 1),
-    RtasCall("nvram-store", 2, 3, 1),
-    RtasCall("get-time-of-day", 3, 0, 7),
-    RtasCall("set-time-of-day", 4, 7, 0),
-    RtasCall("event-scan", 6, 4, 0),
-    RtasCall("check-exception", 7, 6, 0),
-    RtasCall("read-pci-config", 8, 2, 1),
-    RtasCall("write-pci-config", 9, 3, 0),
-    RtasCall("display-character", 10, 1, 0),
-    RtasCall("set-indicator", 11, 3, 0),
-    RtasCall("get-sensor-state", 12, 2, 1),
-    RtasCall("power-off", 17, 2, 0),
-    RtasCall("system-reboot", 20, 0, 0),
+    RtasCall("restart-rtas", 0, (), (), "nothing: there is no state to make anew", "PAPR 7.3"),
+    RtasCall("nvram-fetch", 1, ("offset", "buffer", "bytes"), ("bytes",), "reads NVRAM", "PAPR 7.3.1.1"),
+    RtasCall("nvram-store", 2, ("offset", "buffer", "bytes"), ("bytes",), "writes NVRAM", "PAPR 7.3.1.2"),
+    RtasCall("get-time-of-day", 3, (), _TIME, "reads the clock, which counts whole seconds", "PAPR 7.3.2.1"),
+    RtasCall("set-time-of-day", 4, _TIME, (), "sets the clock, to years from 2000 to 2099", "PAPR 7.3.2.2"),
+    RtasCall("event-scan", 6, ("mask", "critical", "buffer", "bytes"), (), "answers 1: no event", "PAPR 7.3.3"),
+    RtasCall(
+        "check-exception",
+        7,
+        ("vector", "information", "mask", "critical", "buffer", "bytes"),
+        (),
+        "answers 1: no event",
+        "PAPR 7.3.3",
+    ),
+    RtasCall(
+        "read-pci-config",
+        8,
+        ("address", "width"),
+        ("value",),
+        "reads 1, 2 or 4 bytes; all ones where there is no device",
+        "PAPR 7.3.4",
+    ),
+    RtasCall("write-pci-config", 9, ("address", "width", "value"), (), "writes 1, 2 or 4 bytes", "PAPR 7.3.4"),
+    RtasCall("display-character", 10, ("character",), (), "writes to the serial line", "PAPR 7.3.5"),
+    RtasCall("set-indicator", 11, ("indicator", "index", "state"), (), "answers -3: there is none", "PAPR 7.3.5"),
+    RtasCall("get-sensor-state", 12, ("sensor", "index"), ("state",), "answers -3: there is none", "PAPR 7.3.5"),
+    RtasCall("power-off", 17, ("mask", "mask"), (), "switches the machine off, for good", "PAPR 7.3.6.1"),
+    RtasCall("system-reboot", 20, (), (), "starts the firmware anew", "PAPR 7.3.6.3"),
 )
 """All of them. What is no indicator, no sensor and no event is answered as PAPR has it: -3, -3 and 1."""
 
@@ -83,28 +102,47 @@ class GuestRtas:
     def __init__(self, site: Site, nvram: bytes) -> None:
         self._bus = site.bus
         self._memory = site.memory
+        self._limit = site.region[0]
         self._nvram = nvram
         self._base = -1
 
-    def properties(self) -> dict[str, bytes]:
-        """Of `/rtas`."""
+    def furnish(self, tree: DeviceTree, display: Node) -> None:
+        """Add `/rtas` and `/nvram`.
+
+        Args:
+            tree: the machine's.
+            display: the serial line that the code writes characters to.
+        """
+        node = tree.add("/", "rtas", self.properties())
+        node.methods.update({**OPENABLE, "instantiate-rtas": self._instantiate})
+        node.properties["rtas-display-device"] = encode_int(display.phandle)
+        tree.add("/", "nvram", {"device_type": encode_string("nvram"), "#bytes": encode_int(NVRAM_SIZE)})
+
+    @staticmethod
+    def properties() -> dict[str, bytes]:
+        """Of `/rtas`: tokens and sizes. A scan rate of 0: there is nothing to scan for."""
         return {
             "rtas-size": encode_int(_SIZE),
             "rtas-version": encode_int(1),
             "rtas-event-scan-rate": encode_int(0),
             "rtas-error-log-max": encode_int(0),
-            "rtas-display-device": encode_int(0),
             **{call.name: encode_int(call.token) for call in CALLS},
         }
 
-    def methods(self) -> dict[str, Method]:
-        """Of `/rtas`."""
-        return {**OPENABLE, "instantiate-rtas": self._instantiate}
-
     def _instantiate(self, instance: Instance, stack: Stack) -> None:
-        """( base -- entry ): PAPR B.6.2.1. The guest writes the code, so that QEMU sees it change."""
+        """( base -- entry ): PAPR B.6.2.1. The guest writes the code, so that QEMU sees it change.
+
+        Raises:
+            MemoryFault: there is no room at that address, or no instruction can be there.
+        """
         base = stack.pop()
-        self._memory.read(base, _SIZE)
+        if base & 3 or base + _SIZE > self._limit:
+            raise MemoryFault(
+                f"no RTAS at {base:#x}: it takes {_SIZE:#x} bytes on a word boundary below {self._limit:#x}"
+            )
+        nvram = self.nvram(self._memory)
+        if nvram is not None:  # an earlier client program had RTAS elsewhere
+            self._nvram = nvram
         with open(_CODE, "rb") as file:
             code = file.read()
         words = [word for (word,) in struct.iter_unpack(">I", code[:_HEADER_AT])]

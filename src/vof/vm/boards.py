@@ -85,8 +85,8 @@ class Board(Protocol):
         ...
 
     @property
-    def notice(self) -> str:
-        """What the user should know of the machine's files; "" for nothing."""
+    def notices(self) -> list[str]:
+        """What the user should know of the machine, to be taken from here by who tells him."""
         ...
 
     @property
@@ -153,7 +153,7 @@ class _Plain:
     def __init__(self) -> None:
         self.disks: Sequence[OverlayDisk] = ()
         self.state: Any = None
-        self.notice = ""
+        self.notices: list[str] = []
 
     def save(self) -> None:
         pass
@@ -452,7 +452,8 @@ class _Rom(_Plain):
             from vof.machines.rtas import NVRAM_SIZE
 
             self._nvram = NvramFile(nvram, NVRAM_SIZE)
-            self._contents, self.notice = self._nvram.data, self._nvram.notice
+            self._contents = self._nvram.data
+            self.notices += [self._nvram.notice] if self._nvram.notice else []
         self._pvr = 0
         self._started = False
 
@@ -468,6 +469,7 @@ class _Rom(_Plain):
     def prepare(self, site: Site, hello: Hello) -> Hello | None:
         from vof.machines.boards import BOARDS
 
+        self._rtas = None  # what it had is saved, and its memory may be the client program's again
         self._pvr = hello.pvr
         alive = BOARDS[self._name].alive
         if self._started and alive is not None and site.bus.run([alive]) == [0]:
@@ -481,17 +483,22 @@ class _Rom(_Plain):
         from vof.machines.pci_board import PciBoard
 
         board = PciBoard(site, _MODEL, BOARDS[self._name], self._pvr, self._contents)
-        self._rtas = board.rtas
+        self._rtas, board.reports = board.rtas, self.notices
         return board
 
     def save(self) -> None:
         if self._rtas is None:
             return
         contents = self._rtas.nvram(self.engine.memory)
-        if contents is not None:
-            self._contents = contents
-            if self._nvram is not None:
-                self._nvram.save(contents)
+        if contents is None:
+            if self._nvram is None:
+                return
+            raise UsageError(
+                f"{self._nvram.option}: it has what it had: the machine's NVRAM was being written, or was written over"
+            )
+        self._contents = contents
+        if self._nvram is not None:
+            self._nvram.save(contents)
 
     def describe(self) -> dict[str, Any]:
         nvram = self._contents.rstrip(b"\0").decode("latin-1")

@@ -107,8 +107,7 @@ class VM:
         try:
             self._board = make_board(self.config, self._clock, self._wrap)
             self._closers.callback(self._board.close)
-            if self._board.notice:
-                self.notices.append(self._board.notice)
+            self.notices = self._board.notices
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
             self._closers.callback(self.engine.close)
