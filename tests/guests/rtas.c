@@ -1,6 +1,6 @@
 /*
  * Calls every function of RTAS after the firmware is gone, with good and bad arguments, and prints by RTAS alone.
- * The command line says what comes last: "off", "reboot" or "torn" (a store that is never finished, then off).
+ * The command line says what comes last: "off", "reboot", "wait" or "torn" (a store that is never finished, then off).
  */
 #include "client.h"
 
@@ -88,10 +88,13 @@ void client_main(cell r3, cell r4, cell r6, cell r7)
     say("size %x fits %d\n", size, size <= sizeof area);
     of_call("call-method", 3, 2, address_of("instantiate-rtas"), rtas, 0xfffff000u, &status, &entry);
     say("nowhere %x\n", status);
+    of_call("call-method", 3, 2, address_of("instantiate-rtas"), rtas, address_of(area) + 2, &status, &entry);
+    say("between %x\n", status);
     of_call("call-method", 3, 2, address_of("instantiate-rtas"), rtas, address_of(area), &status, &entry);
     say("status %x entry %d\n", status, entry == address_of(area));
     of_call("quiesce", 0, 0);
 
+    call("now", 3, 0, 8);
     for (cell index = 0; index < 4; index++) {
         static const cell modes[] = {0x02, 0x06, 0x00, 0x04};
         cmos(11, modes[index]);
@@ -144,6 +147,8 @@ void client_main(cell r3, cell r4, cell r6, cell r7)
     if (!strcmp(how, "torn"))
         put_cell(area + 0xfe4, get_cell(area + 0xfe4) | 1);
     print("bye\r\n");
+    while (!strcmp(how, "wait"))
+        continue;
     if (!strcmp(how, "reboot"))
         call("reboot", 20, 0, 1);
     block[0] = 17, block[1] = 2, block[2] = 1, block[3] = block[4] = 0xffffffff;

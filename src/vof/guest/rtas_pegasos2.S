@@ -2,7 +2,7 @@
 # operating system calls it when the firmware is long gone. Position independent, in real mode, with no stack of its own.
 #
 # In: r3 = the argument block: token, count of arguments, count of results, arguments, results, of which the first is the
-# status. Only r0, r3 … r12, CR0, CTR and XER change. One CPU at a time, as the operating system's lock has it.
+# status. Only r0, r3 … r12, CTR and XER change. One CPU at a time, as the operating system's lock has it.
 # Ref: PAPR 7.2, 7.3; the table below and `vof.machines.rtas` are to say the same.
 
         .set    HARDWARE_ERROR, -1
@@ -35,7 +35,8 @@
         .set    IS_BINARY,      0x04
         .set    HOURS_24,       0x02
         .set    AFTERNOON,      0x80
-        .set    LONG_HIGH,      0x0010          # turns of a loop that waits for a device
+        .set    LONG_HIGH,      0x0010          # turns of a loop that waits for a device, / 65536
+        .set    UPDATE_HIGH,    0x0002          # the clock's update takes 2 ms
 
         # Calls of a function here, from one that doesn't call others but by this.
         .macro  invoke function
@@ -56,7 +57,9 @@ rtas:   mflr    0
         bcl     20, 31, 1f
 1:      mflr    12
         addi    12, 12, rtas - 1b
+        mfcr    11
         stw     0, saved_lr - rtas(12)
+        stw     11, saved_cr - rtas(12)
         stw     3, block - rtas(12)
         lwz     5, 0(3)
         lwz     6, 4(3)
@@ -105,7 +108,9 @@ answer: lwz     4, block - rtas(12)
         stwu    0, 4(4)
         bdnz    2b
 leave:  lwz     0, saved_lr - rtas(12)
+        lwz     11, saved_cr - rtas(12)
         mtlr    0
+        mtcr    11
         blr
 
 no_such_call:
@@ -223,7 +228,7 @@ encode: andi.   0, 8, IS_BINARY
 get_time_of_day:
         mflr    0
         stw     0, caller - rtas(12)
-        lis     9, LONG_HIGH
+        lis     9, UPDATE_HIGH
 1:      addi    9, 9, -1
         cmpwi   9, 0
         blt     6f
@@ -494,6 +499,7 @@ clock_registers:
 days:   .byte   31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
         .align  2
 saved_lr: .long 0
+saved_cr: .long 0
 caller: .long   0
 block:  .long   0
 shape:  .long   0
