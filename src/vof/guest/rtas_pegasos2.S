@@ -239,6 +239,10 @@ get_time_of_day:
         li      5, 11
         bl      read_clock
         mr      8, 6
+        li      5, 0
+        bl      read_clock
+        bl      decode
+        stw     6, second - rtas(12)
         addi    11, 12, clock_registers - rtas - 1
         addi    4, 12, results - rtas - 4
         li      3, 6
@@ -260,9 +264,7 @@ get_time_of_day:
         bl      read_clock
         andi.   0, 6, UPDATING                  # it was about to change: all again
         bne     1b
-        li      5, 0
-        bl      read_clock
-        bl      decode
+        lwz     6, second - rtas(12)
         lwz     7, results + 20 - rtas(12)
         cmpw    6, 7                            # a second has passed meanwhile
         bne     1b
@@ -504,6 +506,7 @@ caller: .long   0
 block:  .long   0
 shape:  .long   0
 afternoon: .long 0
+second: .long   0
 results: .space 32
         .org    NVRAM                           # the assembler refuses, should the code grow into it
         .ascii  "vofn"
