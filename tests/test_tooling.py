@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import chrp_kernels
 import cpio
 import grub_files
 import guest_files
@@ -129,12 +130,18 @@ def a_cache(folder: Path) -> Path:
     versions: dict[str, Any] = {}
     for part in guest_files.PARTS:
         (folder / "files" / part).write_text(part)
-        versions[part] = {"package": part, "version": "1", "file": f"files/{part}"}
+        versions[part] = {"package": part, "version": "1", "file": f"files/{part}", "sha256": part}
     (folder / "grub").mkdir()
     for name in grub_files.RESULTS:
         (folder / "grub" / name).write_text(name)
     made = {name: guest_files.digest(name.encode()) for name in grub_files.RESULTS}
     versions["grub_files"] = {"recipe_sha256": grub_files.recipe(), "sha256": made}
+    for name in guest_files.CHRP:
+        (folder / "chrp32" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "chrp32" / name).write_text(name)
+    recipes = {"kernels": chrp_kernels.kernels_recipe() + "source", "initrd": chrp_kernels.initrd_recipe()}
+    kept = {name: guest_files.digest(name.encode()) for name in guest_files.CHRP}
+    versions["chrp32"] = {"recipes": recipes, "sha256": kept}
     (folder / "versions.json").write_text(json.dumps(versions))
     return folder
 
@@ -173,6 +180,18 @@ def test_a_damaged_grub_is_made_again(tmp_path: Path) -> None:
     done = run("python3", "tools/guest_files.py", VOF_GUESTS=str(folder), **NO_NETWORK)
     assert "making GRUB's core and disk" in done.stderr and done.returncode == 1  # the package here is no package
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_kernel_is_built_again_and_an_old_initrd_made_again(tmp_path: Path) -> None:
+    folder = a_cache(tmp_path / "guests")
+    (folder / "chrp32" / "initrd.gz").write_bytes(b"another recipe's")
+    done = run("python3", "tools/guest_files.py", VOF_GUESTS=str(folder), **NO_NETWORK)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert b"init" in gzip.decompress((folder / "chrp32" / "initrd.gz").read_bytes())
+    (folder / "chrp32" / "up" / "vmlinux").write_bytes(b"half of i")
+    done = run("python3", "tools/guest_files.py", VOF_GUESTS=str(folder), **NO_NETWORK)
+    assert "building 32-bit kernels" in done.stderr and done.returncode == 1  # the source here is no source
+    assert "Traceback" not in done.stderr and not list(folder.glob(".kernels-*"))
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import chrp_kernels
 import cpio
 import grub_files
 
@@ -30,8 +31,14 @@ ARCHITECTURE = "ppc64el"
 KERNEL = "linux-image-powerpc64le"  # depends on the newest linux-image-VERSION-powerpc64le
 BUSYBOX = "busybox-static"
 GRUB = "grub-ieee1275-bin"
-RESULTS = ("vmlinux", "initrd.gz", "versions.json", *(f"grub/{name}" for name in grub_files.RESULTS))
-PARTS = ("kernel", "busybox", "grub")
+SOURCE = "linux-source"  # depends on the newest linux-source-VERSION
+CHRP = (*chrp_kernels.KERNELS, chrp_kernels.INITRD)
+RESULTS = (
+    *("vmlinux", "initrd.gz", "versions.json"),
+    *(f"grub/{name}" for name in grub_files.RESULTS),
+    *(f"chrp32/{name}" for name in CHRP),
+)
+PARTS = ("kernel", "busybox", "grub", "source")
 
 
 class GuestsError(Exception):
@@ -95,10 +102,10 @@ class Apt:
         done = self._run("apt-cache", "show", "--no-all-versions", package)
         return _field(done.stdout, "Version")
 
-    def kernel_package(self) -> str | None:
-        """Return the package that holds the kernel which `KERNEL` stands for."""
-        depends = _field(self._run("apt-cache", "show", "--no-all-versions", KERNEL).stdout, "Depends")
-        return next((word for word in (depends or "").split() if word.startswith("linux-image-")), None)
+    def stands_for(self, package: str, prefix: str) -> str | None:
+        """Return the package, whose name has this prefix, that another one stands for."""
+        depends = _field(self._run("apt-cache", "show", "--no-all-versions", package).stdout, "Depends")
+        return next((word for word in (depends or "").split() if word.startswith(prefix)), None)
 
     def download(self, package: str, version: str) -> Path:
         """Fetch one package and return its file; apt checks it against the signed index."""
@@ -120,19 +127,22 @@ def _field(text: str, name: str) -> str | None:
 
 
 def fetch(target: Path) -> dict[str, Any]:
-    """Download both packages, keep the kernel and busybox under their versions, and return what was got."""
+    """Download the packages, keep what is wanted of them under their versions, and return what was got."""
     with tempfile.TemporaryDirectory(prefix="vof-guests-") as scratch:
         apt = Apt(Path(scratch) / "apt")
         complaint = apt.update()
-        kernel = apt.kernel_package()
+        kernel = apt.stands_for(KERNEL, "linux-image-")
+        source = apt.stands_for(SOURCE, "linux-source-")
+        source_version = source and apt.newest(source)
         kernel_version = kernel and apt.newest(kernel)
         busybox_version, grub_version = apt.newest(BUSYBOX), apt.newest(GRUB)
-        if not (kernel and kernel_version and busybox_version and grub_version):
+        if not (kernel and kernel_version and busybox_version and grub_version and source and source_version):
             raise GuestsError(f"can't reach the Debian archive: {complaint}; connect and run again")
         return {
             "kernel": _take(apt, kernel, kernel_version, "boot/vmlinux-*", target, Path(scratch)),
             "busybox": _take(apt, BUSYBOX, busybox_version, "bin/busybox", target, Path(scratch)),
             "grub": _take(apt, GRUB, grub_version, "", target, Path(scratch)),
+            "source": _take(apt, source, source_version, "src/linux-source-*.tar.xz", target, Path(scratch)),
         }
 
 
@@ -183,6 +193,7 @@ def build(target: Path, *, refresh: bool) -> None:
         place(initrd, initramfs((target / versions["busybox"]["file"]).read_bytes(), init))
     versions["initrd"] = {"file": "initrd.gz", "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
     _make_grub(target, versions)
+    _make_chrp(target, versions)
     if not versions_file.exists() or versions_file.read_bytes() != as_json(versions):
         place(versions_file, as_json(versions))
 
@@ -203,6 +214,39 @@ def _make_grub(target: Path, versions: dict[str, Any]) -> None:
             raise GuestsError(f"{error.cmd[0]} failed ({error.returncode}): see tools/grub_files.py") from None
         current = {name: digest((folder / name).read_bytes()) for name in grub_files.RESULTS}
     versions["grub_files"] = {"recipe_sha256": recipe, "sha256": current}
+
+
+def _make_chrp(target: Path, versions: dict[str, Any]) -> None:
+    """Make the 32-bit kernels and their initial RAM disk, where they are missing, damaged or of another recipe."""
+    folder, made = target / "chrp32", versions.get("chrp32", {})
+    recipes = {
+        "kernels": chrp_kernels.kernels_recipe() + versions["source"]["sha256"],
+        "initrd": chrp_kernels.initrd_recipe(),
+    }
+
+    def current() -> dict[str, str]:
+        return {name: digest((folder / name).read_bytes()) for name in CHRP if (folder / name).exists()}
+
+    found, before = current(), made.get("sha256", {})
+    stale = {
+        part
+        for part, names in (("kernels", chrp_kernels.KERNELS), ("initrd", (chrp_kernels.INITRD,)))
+        if made.get("recipes", {}).get(part) != recipes[part]
+        or any(found.get(name) is None or found[name] != before.get(name) for name in names)
+    }
+    if stale:
+        for tool, package in chrp_kernels.TOOLS.items():
+            if not shutil.which(tool):
+                raise GuestsError(f"{tool} is not here: apt-get install {package}")
+        try:
+            if "kernels" in stale:
+                say("building 32-bit kernels for CHRP (some minutes, once)")
+                chrp_kernels.make_kernels(target / versions["source"]["file"], folder)
+            if "initrd" in stale:
+                place(folder / chrp_kernels.INITRD, chrp_kernels.make_initrd())
+        except subprocess.CalledProcessError as error:
+            raise GuestsError(f"{error.cmd[0]} failed ({error.returncode}): see tools/chrp_kernels.py") from None
+    versions["chrp32"] = {"recipes": recipes, "sha256": current()}
 
 
 def place(path: Path, data: bytes) -> None:
