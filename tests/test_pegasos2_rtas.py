@@ -115,8 +115,8 @@ def test_a_reboot_starts_the_firmware_again(program: str) -> None:
     phases: list[str] = []
     with VM(machine="pegasos2", kernel=program, append="reboot") as vm:
         vm.listen(lambda event: phases.append(getattr(event, "name", "")), Phase)
-        for _ in range(3):
-            vm.expect("bye")
+        for boot in range(3):
+            assert cells(vm.expect("bye").decode(), "found") == [[0x80818283 if boot else 0]]
         vm.expect("fits 1")
     assert phases.count("firmware started again") == 3
 
@@ -128,8 +128,9 @@ def test_a_reboot_starts_the_firmware_again(program: str) -> None:
 def test_nvram_is_kept_from_run_to_run(program: str, tmp_path: Path) -> None:
     path = tmp_path / "nvram"
     written = bytes(range(0x80, 0xC0))
-    for _ in range(2):
+    for found in (0, 0x80818283):
         with VM(machine="pegasos2", kernel=program, append="off", nvram=str(path)) as vm:
+            assert cells(vm.expect("bye").decode(), "found") == [[found]]
             vm.wait(10)
         kept = NvramFile(str(path), NVRAM_SIZE)
         assert kept.data == bytes(0x1FC0) + written and not kept.notice
@@ -188,6 +189,31 @@ def test_a_damaged_file_is_kept_aside_when_there_is_another_to_keep(
         again.save(bytes(256))
         assert aside.read_bytes() == found
         assert NvramFile(str(path), 256).data == bytes(256) and not NvramFile(str(path), 256).notice
+
+
+@pytest.mark.guest
+def test_a_damaged_file_is_said_and_kept_aside(program: str, tmp_path: Path) -> None:
+    path = tmp_path / "nvram"
+    path.write_bytes(b"junk")
+    options = ("boot", "-machine", "pegasos2", "-kernel", program, "-append", "off", "--nvram", str(path))
+    command = [sys.executable, "-m", "vof", *options]
+    for more in (["--dry-run"], ["--qemu", "/no/such/qemu"]):
+        subprocess.run([*command, *more], stdin=subprocess.DEVNULL, capture_output=True)
+        assert path.read_bytes() == b"junk"
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"vof: --nvram {path}: it is damaged, or no NVRAM of vof's; the machine starts with a fresh one, and the file "
+        f"will be kept as {path}.damaged"
+    ]
+    assert (tmp_path / "nvram.damaged").read_bytes() == b"junk"
+    assert NvramFile(str(path), NVRAM_SIZE).data.endswith(b"\xbf")
+
+
+@pytest.mark.parametrize("machine", ["pseries", "mac99"])
+def test_a_machine_without(machine: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="only pegasos2 has an NVRAM"):
+        VM(machine=machine, nvram=str(tmp_path / "nvram"))
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

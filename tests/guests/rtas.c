@@ -122,6 +122,8 @@ void client_main(cell r3, cell r4, cell r6, cell r7)
     call("written", 8, 2, 2, 0x623c, 1);
     call("write-align", 9, 3, 1, 0x610d, 2, 0);
 
+    call("kept", 1, 3, 2, 0x1fc0, address_of(buffer), sizeof buffer);
+    print("found"), print_hex(get_cell(buffer)), print("\r\n");
     for (unsigned place = 0; place < sizeof buffer; place++)
         buffer[place] = 0x80 + place;
     call("store", 2, 3, 2, 0x1fc0, address_of(buffer), sizeof buffer);
