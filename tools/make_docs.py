@@ -47,12 +47,13 @@ isn't here is answered by H_FUNCTION (-2), and an RTAS call that isn't here by t
 GUEST_RTAS_INTRO = """\
 # RTAS as guest code
 
-[`pegasos2`](pegasos2.md) has no hypervisor that could answer calls when the firmware is gone. So its RTAS is code in the
-guest (`src/vof/guest/rtas_pegasos2.S`), which traps to nobody. `instantiate-rtas` of `/rtas` puts it where the client
-program wants it: 12 KiB of RAM on a word boundary. It may be instantiated again, elsewhere; NVRAM goes along.
+[`pegasos2`](pegasos2.md) has no hypervisor that could answer calls when the firmware is gone. So its RTAS is code in
+the guest (`src/vof/guest/rtas_pegasos2.S`), which traps to nobody. `instantiate-rtas` of `/rtas` puts it where the
+client program wants it: 12 KiB of RAM on a word boundary. It may be instantiated again, elsewhere; NVRAM goes along.
 
-It is called as CHRP and PAPR 7.2 have it: in real mode, r3 the argument block's address. r0, r3 … r12, CTR and XER are lost,
-and all else comes back as it was. It needs no stack, and keeps its state behind the code: one CPU at a time may be in it.
+It is called as CHRP and PAPR 7.2 have it: in real mode, r3 the argument block's address. r0, r3 … r12, CTR and XER
+are lost, and all else comes back as it was. It needs no stack, and keeps its state behind the code: one CPU at a time
+may be in it.
 
 The status is 0, or
 
@@ -63,22 +64,22 @@ The status is 0, or
 | -2 | the serial line takes no character now |
 | -3 | no such call, or another count of arguments; an argument that is out of range |
 
-A caller may have fewer result cells than the call gives, or more: what it has no room for is left out, and what the call
-doesn't give is left alone. With a status other than 0 no other cell is written. A block with more than 16 arguments, or
-without a cell for the status, is left as it is.
+A caller may have fewer result cells than the call gives, or more: what it has no room for is left out, and what the
+call doesn't give is left alone. With a status other than 0 no other cell is written. A block with more than 16
+arguments, or without a cell for the status, is left as it is.
 """
 GUEST_RTAS_NOTES = f"""\
-`address` of a PCI register is host bridge << 24 | bus << 16 | device << 11 | function << 8 | register. Host bridge 0 is
-`/pci@80000000` (the MV64361's second), any other `/pci@c0000000`; buses count from the host bridge's own. It has to be a
-multiple of `width`.
+`address` of a PCI register is host bridge << 24 | bus << 16 | device << 11 | function << 8 | register. Host bridge 0
+is `/pci@80000000` (the MV64361's second), any other `/pci@c0000000`; buses count from the host bridge's own. It has
+to be a multiple of `width`.
 
-Not here, and not in the tree: `set-time-for-power-on`, `set-power-level`, `suspend`, `hibernate`, `freeze-time-base`, `start-cpu`
-and the other calls for more CPUs, `rtas-last-error`, the `ibm,` calls.
+Not here, and not in the tree: `set-time-for-power-on`, `set-power-level`, `suspend`, `hibernate`, `freeze-time-base`,
+`start-cpu` and the other calls for more CPUs, `rtas-last-error`, the `ibm,` calls.
 
 ## NVRAM
 
-The board has no NVRAM chip. RTAS keeps {NVRAM_SIZE} bytes in RAM behind its code, and `/nvram` says how many (`#bytes`). From
-the start of RTAS, big-endian:
+The board has no NVRAM chip. RTAS keeps {NVRAM_SIZE} bytes in RAM behind its code, and `/nvram` says how many
+(`#bytes`). From the start of RTAS, big-endian:
 
 | offset | size | what |
 |---|---|---|
@@ -88,12 +89,12 @@ the start of RTAS, big-endian:
 | 0xfec | u32 | checksum: for each word, turn the sum left by a bit and add the word |
 | 0x1000 | {NVRAM_SIZE} | NVRAM |
 
-The host looks at it when the machine ends, Ctrl-C included but not `kill -9`, and when the firmware starts again. It believes what has an
-even generation and the right checksum, and hands it to the next boot. `--nvram FILE` keeps it from run to run: a line
-(`vof-nvram 1`), the SHA-256 of what follows, and the bytes. The file is replaced in one step, by another that is wholly on
-disk. Where what the machine has can't be believed, the file keeps what it had, and that is said. A file that is damaged is left
-alone until there is another to keep, and then renamed to `FILE.damaged`. Nobody else is kept from the file: two machines at a
-time should have two.
+The host looks at it when the machine ends, Ctrl-C included but not `kill -9`, and when the firmware starts again. It
+believes what has an even generation and the right checksum, and hands it to the next boot. `--nvram FILE` keeps it
+from run to run: a line (`vof-nvram 1`), the SHA-256 of what follows, and the bytes. The file is replaced in one step,
+by another that is wholly on disk. Where what the machine has can't be believed, the file keeps what it had, and that
+is said. A file that is damaged is left alone until there is another to keep, and then renamed to `FILE.damaged`.
+Nobody else is kept from the file: two machines at a time should have two.
 """
 CLAUSES = {
     "1275 §6.3.2.1": "Client interface",
