@@ -67,6 +67,15 @@ class Options:
         """
         return _guest_file("grub/core.elf"), _guest_file("grub/disk.img")
 
+    @property
+    def chrp_kernel(self) -> str:
+        """The 32-bit kernel for one CPU.
+
+        Raises:
+            BenchError: it isn't there.
+        """
+        return _guest_file("chrp32/up/vmlinux")
+
 
 def _guest_file(name: str) -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -146,3 +146,14 @@ def test_a_client_walks_a_mac_s_tree(programs: dict[str, str], machine: str, nod
         paths = [each.path for each in vm.tree.root.walk()]
     assert [line.split()[0] for line in text.splitlines()[:-1]] == paths
     assert any(path.endswith(node) for path in paths)
+
+
+def test_a_card_that_finds_no_room_is_told_and_stays_off(programs: dict[str, str]) -> None:
+    card = ("-object", "memory-backend-ram,id=m,size=2G", "-device", "ivshmem-plain,memdev=m,addr=5")
+    with VM(machine="pegasos2", kernel=programs["walker"], extra=(*card, "-device", "VGA")) as vm:
+        vm.expect("bye")
+        (notice,) = vm.notices
+        (found,) = [each for each in found_by_qemu(vm) if each["slot"] == 5]
+        assert vm.tree.find("/pci@80000000/display@1") is not None
+    assert notice == "PCI 00:05.0 (1af4:1110): no room for registers, 0x80000000 bytes of memory"
+    assert all(region["address"] < 0 for region in found["regions"])

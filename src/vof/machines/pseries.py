@@ -19,9 +19,9 @@ from vof.machines.machine import (
     memory_ranges,
     publish_available,
 )
-from vof.machines.pci_bridges import describe_bridges
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
+from vof.pci.bridges import describe_bridges
 from vof.ports import Access, BusOp
 from vof.tree import (
     CellError,
