@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,6 +31,7 @@ TOOLS = {
     "gcc": "gcc",
     "powerpc-linux-gnu-gcc": "gcc-powerpc-linux-gnu",
 }
+_COMPLAINT = 4000
 _CROSS = "powerpc-linux-gnu-"
 _RECIPES = Path(__file__).resolve().parent.parent / "guests"
 _CONFIG, _INIT = _RECIPES / "chrp32.config", _RECIPES / "chrp32-init.c"
@@ -104,7 +106,11 @@ def make_initrd() -> bytes:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, env={**os.environ, **_WHO}, stdout=subprocess.DEVNULL)
+    try:
+        subprocess.run(command, check=True, env={**os.environ, **_WHO}, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:  # what a build that succeeds has to say is of no use
+        print(error.stderr[-_COMPLAINT:], file=sys.stderr)
+        raise
 
 
 def _digest(data: bytes) -> str:
