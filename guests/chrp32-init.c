@@ -59,12 +59,13 @@ static void walk(const char *path)
     DIR *directory = opendir(path);
     struct dirent *entry;
     char below[512];
-    unsigned char buffer[65536];
+    static unsigned char buffer[65536];
     if (!directory)
         return;
     printf("vof: node %s\n", path + strlen("/proc/device-tree"));
     while ((entry = readdir(directory))) {
-        if (entry->d_name[0] == '.')
+        /* Linux 6.1's own property, which it fills with ones, its file's operations included: to open it is an oops. */
+        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "pci-OF-bus-map"))
             continue;
         snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
         struct stat status;
