@@ -22,7 +22,8 @@ _TIMEOUT = 60
 _GUESTS = Path(__file__).resolve().parent.parent / "tests" / "guests"
 _BOARD, _PEER = "vof, pegasos2", "OpenBIOS, mac99"
 _MAC = "vof, mac99"
-_FIRST_WORDS = r"^talker: "
+_FIRST_WORDS = {_BOARD: r"^talker: ", _MAC: r"^talker: ", _PEER: r"^>> switching to new context"}
+"""OpenBIOS says so right before; a program that QEMU loads for it is moved, and could not print."""
 
 
 def measure(options: Options) -> Report:
@@ -47,8 +48,8 @@ def measure(options: Options) -> Report:
         for _ in range(options.times(usual=5)):
             for subject, command in commands.items():
                 with Machine(command) as machine:
-                    seconds = machine.wait_for(_FIRST_WORDS, _TIMEOUT)
-                samples.setdefault(("process start to the client's first words", subject, "s"), []).append(seconds)
+                    seconds = machine.wait_for(_FIRST_WORDS[subject], _TIMEOUT)
+                samples.setdefault(("process start to the client program", subject, "s"), []).append(seconds)
     for (what, subject, unit), values in samples.items():
         report.add(what, subject, unit, values)
     report.expect("QEMU start to client entry", _BOARD, 0.25, "s")
@@ -56,7 +57,7 @@ def measure(options: Options) -> Report:
     report.expect("a call of prom_init, outside the library", _BOARD, 6, "µs")
     report.expect("all of prom_init's calls, outside the library", _BOARD, 40, "ms")
     for subject in (_BOARD, _MAC):
-        report.expect_ratio("process start to the client's first words", subject, _PEER, 1.0)
+        report.expect_ratio("process start to the client program", subject, _PEER, 1.0)
     report.notes.append("outside the library: from one call's answer to the next call, the client's own work included")
     return report
 

@@ -163,6 +163,13 @@ def test_no_device_can_keep_the_scan_from_its_end() -> None:
         assert [each.bars for each in scan(Buses({(0, 0): Device(header=header, bars=[(16, IO)])}))] == [[]]
 
 
+def test_what_makes_no_sense_is_left_at_nothing() -> None:
+    """A register for 64 bits has no room for its other half."""
+    device = Device(bars=[(16, IO)] * 5 + [(0x1000, WIDE)])
+    (function,) = scan(Buses({(0, 0): device}))
+    assert len(function.bars) == 5 and device.read(0x24, 4) == WIDE
+
+
 # --- assigning ---
 
 

@@ -223,5 +223,5 @@ place:  .long   0                               # the host writes the address of
         .include "mailbox32.inc"
 
         .org    RESIDENT + BOX                  # copied to the mailbox
-box:    box_contents RESIDENT, 20000, 25000, 100000 # naps of 1 ms and 4 ms at 25 MHz
+box:    box_contents RESIDENT, 20000, 1250, 100000 # naps of 50 µs to 4 ms at 25 MHz
         .org    RESIDENT + BOX + BOX_SIZE

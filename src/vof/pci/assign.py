@@ -137,13 +137,12 @@ def _writes(function: Function) -> list[ConfigAccess]:
     missing = 0
     for bar in function.bars:
         enable = _IO_ENABLE if bar.space is Space.IO else _MEMORY_ENABLE
-        if bar.address < 0:
-            missing |= 0 if bar.rom else enable
-            continue
-        accesses.append(function.access(bar.register, 4, bar.address))
+        accesses.append(function.access(bar.register, 4, max(bar.address, 0)))
         if bar.space is Space.WIDE:
             accesses.append(function.access(bar.register + 4, 4, 0))
-        if not bar.rom:  # whoever reads a ROM turns it on, and off again
+        if bar.address < 0:
+            missing |= 0 if bar.rom else enable
+        elif not bar.rom:  # whoever reads a ROM turns it on, and off again
             command |= enable
     if function.is_bridge:
         accesses += _window_writes(function)

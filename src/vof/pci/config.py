@@ -67,7 +67,7 @@ class IndirectConfig:
         """See `ConfigSpace`."""
         reachable = [self._reaches(access) for access in accesses]
         reads = [access for access in accesses if access.value is None]
-        values = iter(self._bus.run([each for access in accesses for each in self._both(access)]))
+        values = iter(self._bus.run(list(self._on_the_bus(accesses))))
         found: Iterator[int] = (
             swapped(next(values), access.width) if reaches else (1 << 8 * access.width) - 1
             for access, reaches in zip(accesses, reachable, strict=True)
@@ -80,9 +80,18 @@ class IndirectConfig:
     def _reaches(self, access: ConfigAccess) -> bool:
         return self._form is Form.PLAIN or access.bus > 0 or access.device >= 11
 
-    def _both(self, access: ConfigAccess) -> Iterator[Access]:
-        if not self._reaches(access):
-            return
+    def _on_the_bus(self, accesses: Sequence[ConfigAccess]) -> Iterator[Access]:
+        """What is read and written. The address is written where it isn't the last one's."""
+        last = None
+        for access in accesses:
+            if self._reaches(access):
+                address, data = self._both(access)
+                if address != last:
+                    yield address
+                yield data
+                last = address
+
+    def _both(self, access: ConfigAccess) -> tuple[Access, Access]:
         if self._form is Form.PLAIN:
             where = 1 << 31 | access.bus << 16 | access.device << 11
             offset = access.register & 3
@@ -90,11 +99,11 @@ class IndirectConfig:
             where = access.bus << 16 | access.device << 11 | 1 if access.bus else 1 << access.device
             offset = access.register & 7
         where |= access.function << 8 | access.register & ~(3 if self._form is Form.PLAIN else 7)
-        yield Access(BusOp.WRITE, self._address, 4, swapped(where, 4))
+        address = Access(BusOp.WRITE, self._address, 4, swapped(where, 4))
         if access.value is None:
-            yield Access(BusOp.READ, self._data + offset, access.width)
-        else:
-            yield Access(BusOp.WRITE, self._data + offset, access.width, swapped(access.value, access.width))
+            return address, Access(BusOp.READ, self._data + offset, access.width)
+        value = swapped(access.value, access.width)
+        return address, Access(BusOp.WRITE, self._data + offset, access.width, value)
 
 
 def swapped(value: int, width: int) -> int:

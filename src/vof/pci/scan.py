@@ -1,7 +1,7 @@
 """Scanning: every function on every bus, with the sizes of what it decodes; bridges get bus numbers.
 
-A function decodes nothing from here on, until `vof.pci.assign` gives it addresses. That stops what an operating system
-left under way, too.
+A function decodes nothing from here on, until `vof.pci.assign` gives it addresses: its registers hold ones. That stops
+what an operating system left under way, too.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Space(Enum):
     MEMORY = 2
     WIDE = 3
     """Memory with a 64-bit address."""
+
+
+_HALVES = {Space.IO: (0,), Space.MEMORY: (0,), Space.WIDE: (0, 4)}
+"""Where the halves of an address are, from a register on."""
 
 
 @dataclass(slots=True)
@@ -179,14 +183,15 @@ def _size(config: ConfigSpace, functions: list[Function]) -> None:
         accesses.append(each.access(_COMMAND, 2, 0))
         registers = [_FIRST_BAR + 4 * place for place in range(_BARS.get(each.header, 0))]
         for register in registers:
-            accesses += [each.access(register, 4, _ONES), each.access(register), each.access(register, 4, 0)]
+            accesses += [each.access(register, 4, _ONES), each.access(register)]
             asked.append((each, register))
         rom = _ROM.get(each.header)
         if rom is not None:
-            accesses += [each.access(rom, 4, _ONES & ~1), each.access(rom), each.access(rom, 4, 0)]
+            accesses += [each.access(rom, 4, _ONES & ~1), each.access(rom)]
             asked.append((each, rom))
     upper = False
-    for (each, register), value in zip(asked, config.run(accesses), strict=True):
+    values = config.run(accesses)
+    for (each, register), value in zip(asked, values, strict=True):
         if register == _ROM[each.header]:
             size = _lowest(value & 0xFFFFF800)
             if size:
@@ -208,6 +213,11 @@ def _size(config: ConfigSpace, functions: list[Function]) -> None:
                 upper = True
         elif value & 0xFFFFFFF0:
             each.bars.append(Bar(register, Space.MEMORY, _lowest(value & 0xFFFFFFF0), bool(value & 8)))
+
+    known = {(id(each), bar.register + more) for each in functions for bar in each.bars for more in _HALVES[bar.space]}
+    senseless = [one for one, value in zip(asked, values, strict=True) if value and (id(one[0]), one[1]) not in known]
+    if senseless:
+        config.run([each.access(register, 4, 0) for each, register in senseless])
 
 
 def _lowest(value: int) -> int:
