@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,3 +159,25 @@ def test_a_card_that_finds_no_room_is_told_and_stays_off(programs: dict[str, str
         assert vm.tree.find("/pci@80000000/display@1") is not None
     assert notice == "PCI 00:05.0 (1af4:1110): no room for registers, 0x80000000 bytes of memory"
     assert all(region["address"] < 0 for region in found["regions"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-m", "4G"], "vof: qemu-system-ppc refuses: RAM size more than 2 GiB is not supported"),
+        (["-m", "32M"], "vof: -m 32M is too little: pegasos2 needs at least 64 MiB"),
+        (["-smp", "2"], "vof: qemu-system-ppc refuses: Invalid SMP CPUs 2"),
+        (["-device", "e1000,romfile=none.rom"], 'failed to find romfile "none.rom"'),
+        (["-device", "VGA,addr=1", "-device", "e1000,addr=1"], "slot 1 function 0 not available"),
+        (["-device", "none-such"], "'none-such' is not a valid device model name"),
+        (["--nvram", "/none/nvram"], "vof: --nvram /none/nvram: there is no folder /none"),
+        (["--engine", "unicorn"], "vof: pegasos2 can't run on --engine unicorn"),
+        (["-machine", "pseries", "--nvram", "x"], "only pegasos2 has an NVRAM that can be kept"),
+    ],
+)
+def test_one_line_says_what_can_t_be(programs: dict[str, str], options: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "vof", "boot", "-machine", "pegasos2", "-kernel", programs["talker"], *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert message in line

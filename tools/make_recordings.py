@@ -46,6 +46,19 @@ def linux_in_process(record: Path, folder: Path) -> None:
         vm.wait(_PATIENCE)
 
 
+def linux_chrp(record: Path, folder: Path) -> None:
+    """A 32-bit kernel on `pegasos2`, to its user space and off again."""
+    guests = guest_files.guests_folder() / "chrp32"
+    with VM(
+        machine="pegasos2",
+        kernel=str(guests / "up" / "vmlinux"),
+        initrd=str(guests / "initrd.gz"),
+        append="console=ttyS0 quiet vof.run=poweroff",
+        record=str(record),
+    ) as vm:
+        vm.wait(_PATIENCE)
+
+
 def grub(record: Path, folder: Path, *, machine: str = "generic") -> None:
     """GRUB in process: its menu, keys, the command line, and off."""
     files = guest_files.guests_folder() / "grub"
@@ -89,6 +102,8 @@ RECIPES: dict[str, Callable[[Path, Path], None]] = {
     "grub-generic": grub,
     "grub-translated": grub_translated,
     "linux-in-process": linux_in_process,
+    "linux-pegasos2": linux_chrp,
+    "linux-pegasos2": linux_chrp,
     "linux-pseries": linux,
 }
 """How each recording is made."""
