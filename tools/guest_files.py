@@ -126,24 +126,26 @@ def _field(text: str, name: str) -> str | None:
     return next((line.partition(": ")[2] for line in text.splitlines() if line.startswith(name + ": ")), None)
 
 
-def fetch(target: Path) -> dict[str, Any]:
+def fetch(target: Path, *, quick: bool) -> dict[str, Any]:
     """Download the packages, keep what is wanted of them under their versions, and return what was got."""
     with tempfile.TemporaryDirectory(prefix="vof-guests-") as scratch:
         apt = Apt(Path(scratch) / "apt")
         complaint = apt.update()
         kernel = apt.stands_for(KERNEL, "linux-image-")
-        source = apt.stands_for(SOURCE, "linux-source-")
+        source = SOURCE if quick else apt.stands_for(SOURCE, "linux-source-")
         source_version = source and apt.newest(source)
         kernel_version = kernel and apt.newest(kernel)
         busybox_version, grub_version = apt.newest(BUSYBOX), apt.newest(GRUB)
         if not (kernel and kernel_version and busybox_version and grub_version and source and source_version):
             raise GuestsError(f"can't reach the Debian archive: {complaint}; connect and run again")
-        return {
+        got = {
             "kernel": _take(apt, kernel, kernel_version, "boot/vmlinux-*", target, Path(scratch)),
             "busybox": _take(apt, BUSYBOX, busybox_version, "bin/busybox", target, Path(scratch)),
             "grub": _take(apt, GRUB, grub_version, "", target, Path(scratch)),
-            "source": _take(apt, source, source_version, "src/linux-source-*.tar.xz", target, Path(scratch)),
         }
+        if not quick:
+            got["source"] = _take(apt, source, source_version, "src/linux-source-*.tar.xz", target, Path(scratch))
+        return got
 
 
 def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scratch: Path) -> dict[str, str]:
@@ -176,14 +178,21 @@ def _find(deb: Path, pattern: str, root: Path) -> Path:
     return found[0]
 
 
-def build(target: Path, *, refresh: bool) -> None:
-    """Leave `RESULTS` in `target`; ask the network only for what the cache doesn't hold."""
+def build(target: Path, *, refresh: bool, quick: bool = False) -> None:
+    """Leave `RESULTS` in `target`; ask the network only for what the cache doesn't hold.
+
+    Args:
+        target: the cache.
+        refresh: ask for newer versions in any case.
+        quick: leave out what takes minutes to build: the 32-bit kernels.
+    """
     versions_file = target / "versions.json"
     versions: dict[str, Any] = {}
     if versions_file.exists() and not refresh:
         versions = json.loads(versions_file.read_bytes())
-    if not all(part in versions and (target / versions[part]["file"]).exists() for part in PARTS):
-        versions = fetch(target)
+    needed = PARTS[:-1] if quick else PARTS
+    if not all(part in versions and (target / versions[part]["file"]).exists() for part in needed):
+        versions = {**versions, **fetch(target, quick=quick)}
     point(target / "vmlinux", versions["kernel"]["file"])
 
     init = (RECIPES / "init").read_bytes()
@@ -193,7 +202,8 @@ def build(target: Path, *, refresh: bool) -> None:
         place(initrd, initramfs((target / versions["busybox"]["file"]).read_bytes(), init))
     versions["initrd"] = {"file": "initrd.gz", "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
     _make_grub(target, versions)
-    _make_chrp(target, versions)
+    if not quick:
+        _make_chrp(target, versions)
     if not versions_file.exists() or versions_file.read_bytes() != as_json(versions):
         place(versions_file, as_json(versions))
 
@@ -293,6 +303,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Get the guest files into the cache, and print where they are.")
     parser.add_argument("--refresh", action="store_true", help="ask the archive for newer versions")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the 32-bit kernels, which take minutes to build"
+    )
     parser.add_argument("--where", action="store_true", help="only print the folder")
     options = parser.parse_args(arguments)
     target = guests_folder()
@@ -304,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{missing[0]} is not here: the guest files come from Debian packages; run on a Debian"
                 )
             with locked(target):
-                build(target, refresh=options.refresh)
+                build(target, refresh=options.refresh, quick=options.quick)
         except GuestsError as error:
             say(str(error))
             return 1

@@ -103,7 +103,6 @@ RECIPES: dict[str, Callable[[Path, Path], None]] = {
     "grub-translated": grub_translated,
     "linux-in-process": linux_in_process,
     "linux-pegasos2": linux_chrp,
-    "linux-pegasos2": linux_chrp,
     "linux-pseries": linux,
 }
 """How each recording is made."""
