@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from guest_files import guests_folder
 
-from vof.tree import DeviceTree
+from vof.tree import DeviceTree, decode_cells
 from vof.vm import VM, EndReason
 
 pytestmark = pytest.mark.guest
@@ -131,6 +131,12 @@ def test_pci_bridge(guests: Path) -> None:
     with machine(guests, extra=extra) as vm:
         vm.expect(PROMPT, BOOT)
         assert sorted(run(vm, "cat /sys/bus/pci/devices/*/class").split()) == ["0x00ff00", "0x060400"]
+        node = next(node for node in vm.tree.walk() if node.name == "legacy-device@1")
+        assigned = decode_cells(node.properties["assigned-addresses"])
+        addresses = {low for high, _, low, _, _ in zip(*[iter(assigned)] * 5, strict=True) if high >> 24 & 3 > 1}
+        kept = run(vm, "cat /proc/iomem")
+        for address in addresses:
+            assert f"2000{address:08x}-" in kept, "Linux keeps the firmware's addresses"
 
 
 def test_numa_nodes(guests: Path) -> None:

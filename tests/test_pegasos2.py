@@ -114,6 +114,7 @@ CARDS = ("-device", "pci-bridge,chassis_nr=1,id=b,addr=4", "-device", "e1000,bus
         ("pegasos2", CARDS, 12),
         ("mac99", ("-device", "VGA"), 3),
         ("g3beige", ("-device", "rtl8139"), 3),
+        ("pseries", CARDS, 3),
     ],
 )
 def test_the_tree_tells_of_the_devices_as_qemu_has_them(

@@ -21,7 +21,7 @@ from vof.machines.machine import (
 )
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
-from vof.pci.bridges import describe_bridges
+from vof.pci.papr import complete_pci
 from vof.ports import Access, BusOp
 from vof.tree import (
     CellError,
@@ -59,11 +59,15 @@ class Pseries:
     Args:
         site: ports and the firmware's region.
         model: what `/openprom` `model` says.
+
+    Attributes:
+        reports: what of its devices found no room, in words.
     """
 
     def __init__(self, site: Site, model: str) -> None:
         self._site = site
         self._model = model
+        self.reports: list[str] = []
         self._change: Callable[[DeviceTree], None] = _no_change
         self._console = ConsolePackage(site.memory, site.console)
 
@@ -121,7 +125,7 @@ class Pseries:
 
     def _complete(self) -> None:
         """Add what no tree of QEMU's has. Again after the tree was replaced."""
-        describe_bridges(self._tree, self._read_pci_config)
+        self.reports += complete_pci(self._tree, self._rtas)
         self._install_methods()
         self._change(self._tree)
 
@@ -189,9 +193,6 @@ class Pseries:
         except (KeyError, CellError):
             raise GuestFault("{} is no CPU", node.path) from None
         self._rtas("start-cpu", (cpu, entry, r3), 0)
-
-    def _read_pci_config(self, buid_high: int, buid_low: int, address: int) -> int:
-        return self._rtas("ibm,read-pci-config", (address, buid_high, buid_low, 4), 1)[0]
 
     def _rtas(self, name: str, arguments: tuple[int, ...], result_count: int) -> tuple[int, ...]:
         """Call RTAS (PAPR 7.2.8); the results behind the status.

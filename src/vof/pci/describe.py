@@ -73,7 +73,8 @@ def describe(tree: DeviceTree, host: Node, functions: list[Function], names: Map
             name = named.get(function.class_code >> 8) or f"pci{function.vendor:x},{function.device_id:x}"
             node = tree.add(host, f"{name}@{unit}")
         for key, value in _properties(function).items():
-            node.properties.setdefault(key, value)
+            if not node.properties.get(key):  # QEMU's pseries has empty ones
+                node.properties[key] = value
         if function.is_bridge:
             for key, value in _bridge_properties(function).items():
                 node.properties.setdefault(key, value)

@@ -119,21 +119,22 @@ class Function:
             yield from child.walk()
 
 
-def scan(config: ConfigSpace, bus: int = 0) -> list[Function]:
+def scan(config: ConfigSpace, bus: int = 0, *, numbered: bool = False) -> list[Function]:
     """Find everything on a bus and behind its bridges.
 
     Args:
         config: configuration space.
         bus: the bus's number; those behind bridges are numbered from the next on.
+        numbered: whether somebody has done that already.
 
     Returns:
         The functions on that bus, in order.
     """
-    functions, _ = _scan_bus(config, bus)
+    functions, _ = _scan_bus(config, bus, numbered)
     return functions
 
 
-def _scan_bus(config: ConfigSpace, bus: int) -> tuple[list[Function], int]:
+def _scan_bus(config: ConfigSpace, bus: int, numbered: bool) -> tuple[list[Function], int]:
     """The functions of a bus, and the last bus number in use."""
     functions = _find(config, [(bus, device, 0) for device in range(32)])
     several = [each for each in functions if each.header & 0x80]
@@ -144,10 +145,15 @@ def _scan_bus(config: ConfigSpace, bus: int) -> tuple[list[Function], int]:
     _size(config, functions)
     last = bus
     for bridge in functions:
-        if bridge.is_bridge and last < _LAST_BUS:
+        if bridge.is_bridge and numbered:
+            (numbers,) = config.run([bridge.access(_BUS_NUMBERS)])
+            bridge.secondary, bridge.subordinate = numbers >> 8 & 0xFF, numbers >> 16 & 0xFF
+            if bridge.secondary > last:  # else it is a loop, or nothing
+                bridge.children, last = _scan_bus(config, bridge.secondary, numbered)
+        elif bridge.is_bridge and last < _LAST_BUS:
             bridge.secondary = last + 1
             config.run([bridge.access(_BUS_NUMBERS, 4, _LAST_BUS << 16 | bridge.secondary << 8 | bus)])
-            bridge.children, last = _scan_bus(config, bridge.secondary)
+            bridge.children, last = _scan_bus(config, bridge.secondary, numbered)
             bridge.subordinate = last
             config.run([bridge.access(_BUS_NUMBERS, 4, last << 16 | bridge.secondary << 8 | bus)])
     return functions, last

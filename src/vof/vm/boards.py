@@ -201,7 +201,9 @@ class _Pseries(_Plain):
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        return Pseries(site, _MODEL)
+        machine = Pseries(site, _MODEL)
+        machine.reports = self.notices
+        return machine
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "pseries", "model": _MODEL}
