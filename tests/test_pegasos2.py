@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import guest_files
 import pytest
 from build import build_c
 
@@ -172,6 +173,7 @@ def test_a_card_that_finds_no_room_is_told_and_stays_off(programs: dict[str, str
         (["-device", "VGA,addr=1", "-device", "e1000,addr=1"], "slot 1 function 0 not available"),
         (["-device", "none-such"], "'none-such' is not a valid device model name"),
         (["--nvram", "/none/nvram"], "vof: --nvram /none/nvram: there is no folder /none"),
+        (["-machine", "pegasos2,console=vga"], "vof: -machine pegasos2,console=vga: it is host or uart"),
         (["--engine", "unicorn"], "vof: pegasos2 can't run on --engine unicorn"),
         (["-machine", "pseries", "--nvram", "x"], "only pegasos2 has an NVRAM that can be kept"),
     ],
@@ -182,3 +184,15 @@ def test_one_line_says_what_can_t_be(programs: dict[str, str], options: list[str
     assert done.returncode == 2 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("console", ["host", "uart"])
+def test_grub_reads_and_prints(console: str) -> None:
+    """By the host's end of the serial line, or through the board's own device."""
+    core = guest_files.guests_folder() / "grub" / "core.elf"
+    with VM(machine=f"pegasos2,console={console}", kernel=str(core)) as vm:
+        vm.expect("grub> ")
+        vm.send("set foo=bar\r")
+        vm.expect("grub> ")
+        vm.send("set\r")
+        vm.expect("foo=bar")

@@ -207,9 +207,10 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
 def test_the_guest_files_are_what_their_versions_say() -> None:
     folder = guest_files.guests_folder()
     versions = json.loads((folder / "versions.json").read_text())
-    assert set(versions) == {"kernel", "busybox", "grub", "grub_files", "initrd"}
-    for name, digest in versions.pop("grub_files")["sha256"].items():
-        assert hashlib.sha256((folder / "grub" / name).read_bytes()).hexdigest() == digest
+    assert set(versions) == {*guest_files.PARTS, "grub_files", "chrp32", "initrd"}
+    for part, below in (("grub_files", "grub"), ("chrp32", "chrp32")):
+        for name, digest in versions.pop(part)["sha256"].items():
+            assert hashlib.sha256((folder / below / name).read_bytes()).hexdigest() == digest
     for part in versions.values():
         assert hashlib.sha256((folder / part["file"]).read_bytes()).hexdigest() == part["sha256"]
     assert (folder / "vmlinux").read_bytes()[:6] == b"\x7fELF\x02\x01"  # 64 bits, little endian

@@ -13,12 +13,13 @@ from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
 from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
 from vof.machines.rtas import NVRAM_SIZE, GuestRtas
+from vof.machines.uart import UartConsole
 from vof.memory import ClaimMap
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage
 from vof.packages.cmos_rtc import CmosRtcPackage
 from vof.pci import Form, Function, IndirectConfig, Windows, assign, describe, scan
-from vof.ports import Access, BusOp
+from vof.ports import Access, BusOp, Console
 from vof.tree import DeviceTree, encode_cells, encode_int, encode_reg, encode_string
 
 __all__ = ["Cpus", "PciBoard", "PciBoardFacts", "PciHost", "store"]
@@ -85,6 +86,7 @@ class PciBoardFacts:
         hosts: its PCI host bridges.
         nodes: nodes and properties, parents first; those of PCI devices are found.
         console: the path of the console's node.
+        uart: the address of the first register of its serial line's 16550; 0 for none that is known.
         rtc: the path of the clock's node and the address of its index port; "" where there is none.
         aliases: names and paths.
         names: names of PCI devices by class and subclass, where the board has other than the usual ones.
@@ -98,6 +100,7 @@ class PciBoardFacts:
     hosts: tuple[PciHost, ...]
     nodes: Mapping[str, Mapping[str, bytes]]
     console: str
+    uart: int = 0
     rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
@@ -114,13 +117,16 @@ class PciBoard:
         facts: which board it is.
         pvr: its processor's version.
         nvram: what is in its NVRAM, `vof.machines.rtas.NVRAM_SIZE` bytes.
+        by_uart: whether the console's characters pass through the serial line's device.
 
     Attributes:
         rtas: its RTAS, if it has one.
         reports: what of its devices found no room, in words.
     """
 
-    def __init__(self, site: Site, model: str, facts: PciBoardFacts, pvr: int, nvram: bytes = b"") -> None:
+    def __init__(
+        self, site: Site, model: str, facts: PciBoardFacts, pvr: int, nvram: bytes = b"", *, by_uart: bool = False
+    ) -> None:
         self._site = site
         self._model = model
         self._facts = facts
@@ -128,6 +134,7 @@ class PciBoard:
         self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
         self.reports: list[str] = []
+        self._port: Console = UartConsole(site.bus, facts.uart, site.console) if by_uart else site.console
         self.rtas = GuestRtas(site, nvram or bytes(NVRAM_SIZE)) if facts.rtas else None
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
@@ -186,7 +193,7 @@ class PciBoard:
         publish_available(memory, self._claims)
         console = tree.find(facts.console)
         assert console is not None
-        console.methods.update(ConsolePackage(site.memory, site.console).methods())
+        console.methods.update(ConsolePackage(site.memory, self._port).methods())
         clock = tree.find(facts.rtc[0]) if facts.rtc[0] else None
         if clock is not None:
             clock.methods.update(CmosRtcPackage(site.bus, facts.rtc[1]).methods())

@@ -218,6 +218,7 @@ PEGASOS2 = PciBoardFacts(
         "/failsafe": {"device_type": encode_string("serial")},
     },
     console=_SERIAL,
+    uart=_IO + _UART,
     rtc=(_RTC, _IO + _CMOS),
     rtas=True,
     alive=Access(BusOp.READ, _MV64361 + 0x278, 4),

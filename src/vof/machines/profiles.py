@@ -16,6 +16,7 @@ class MachineProfile:
         description: a few words.
         engines: the engines that run it, the usual one first.
         qemu: the QEMU program that has it; "" for none.
+        own_options: options of `-machine` that are ours, and not QEMU's.
         options: what is added to QEMU's `-machine` unless the user says otherwise.
         default_memory: bytes of RAM without `-m`.
         least_memory, most_memory: bytes, the bounds that were tried.
@@ -38,6 +39,7 @@ class MachineProfile:
     least_memory: int
     most_memory: int
     console: str
+    own_options: tuple[str, ...] = ()
     shares_memory: bool = True
     firmware_size: int = 0x1000
     reset_vector: int = 0x100
@@ -98,6 +100,7 @@ MACHINES: dict[str, MachineProfile] = {
             least_memory=64 << 20,
             most_memory=2 << 30,
             console="ttyS0",
+            own_options=("console",),
             firmware_size=512 << 10,
             reset_vector=0xFFF00100,
             firmware_at=-1,

@@ -138,7 +138,7 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     if config.engine_name == "qemu":
         engine = _qemu(config)
         if config.profile.stub == "rom32":
-            return _Rom(engine, config.profile.name, config.nvram)
+            return _Rom(engine, config)
         return _Prep40(engine) if config.profile.name == "40p" else _Pseries(engine)
     if config.engine_name == "external" and config.profile.name == "pseries":
         return _Pseries(_external(config, bits=64))
@@ -442,10 +442,15 @@ class _Prep40(_Plain):
 class _Rom(_Plain):
     """A board of QEMU's whose firmware is in ROM, and that has no tree of its own."""
 
-    def __init__(self, engine: QemuEngine, name: str, nvram: str) -> None:
+    def __init__(self, engine: QemuEngine, config: Config) -> None:
         super().__init__()
         self.engine = engine
-        self._name = name
+        self._name = name = config.profile.name
+        nvram = config.nvram
+        console = config.machine_options.get("console", "host") if "console" in config.profile.own_options else "host"
+        if console not in ("host", "uart"):
+            raise UsageError(f"-machine {name},console={console}: it is host or uart")
+        self._by_uart = console == "uart"
         self._rtas: GuestRtas | None = None
         self._nvram: NvramFile | None = None
         self._contents = b""
@@ -469,6 +474,7 @@ class _Rom(_Plain):
         assert vof.machines.boards
 
     def prepare(self, site: Site, hello: Hello) -> Hello | None:
+        from vof.backends import HostConsole
         from vof.machines.boards import BOARDS
 
         self._rtas = None  # what it had is saved, and its memory may be the client program's again
@@ -478,13 +484,16 @@ class _Rom(_Plain):
             self.engine.relaunch()
             return None
         self._started = True
+        if self._by_uart:
+            assert isinstance(site.console, HostConsole)
+            site.console.hand_over()  # what is typed goes to the device from the start
         return hello
 
     def machine(self, site: Site) -> Machine:
         from vof.machines.boards import BOARDS
         from vof.machines.pci_board import PciBoard
 
-        board = PciBoard(site, _MODEL, BOARDS[self._name], self._pvr, self._contents)
+        board = PciBoard(site, _MODEL, BOARDS[self._name], self._pvr, self._contents, by_uart=self._by_uart)
         self._rtas, board.reports = board.rtas, self.notices
         return board
 
@@ -504,7 +513,14 @@ class _Rom(_Plain):
 
     def describe(self) -> dict[str, Any]:
         nvram = self._contents.rstrip(b"\0").decode("latin-1")
-        return {"kind": "board", "model": _MODEL, "name": self._name, "pvr": self._pvr, "nvram": nvram}
+        return {
+            "kind": "board",
+            "model": _MODEL,
+            "name": self._name,
+            "pvr": self._pvr,
+            "nvram": nvram,
+            "uart": self._by_uart,
+        }
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:

@@ -188,6 +188,7 @@ class Config:
         memory = self.memory_size
         nodes, others = parse_numa(self.numa, memory)
         asked = self.machine or profile.name
+        asked = ",".join(each for each in asked.split(",") if each.split("=")[0] not in profile.own_options)
         given = {option.split("=")[0] for option in asked.split(",")}
         machine = ",".join([asked, *(o for o in profile.options if o.split("=")[0] not in given)])
         extra = [argument for value in others for argument in ("-numa", value)]

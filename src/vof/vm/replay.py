@@ -182,7 +182,8 @@ class _Replay:
             from vof.machines.rtas import NVRAM_SIZE
 
             nvram = facts["nvram"].encode("latin-1").ljust(NVRAM_SIZE, b"\0")
-            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"], nvram)
+            by_uart = facts.get("uart", False)
+            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"], nvram, by_uart=by_uart)
         if facts["kind"] != "generic":
             raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
         options = dict(facts["options"])
