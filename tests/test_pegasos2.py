@@ -12,6 +12,7 @@ import pytest
 from build import build_c
 
 from vof.engines.qemu import QemuEngine
+from vof.errors import EngineError
 from vof.tree import decode_cells
 from vof.vm import VM, EndReason
 
@@ -196,3 +197,10 @@ def test_grub_reads_and_prints(console: str) -> None:
         vm.expect("grub> ")
         vm.send("set\r")
         vm.expect("foo=bar")
+
+
+def test_by_breakpoint_it_runs_and_says_that_it_can_t_be_reset(programs: dict[str, str]) -> None:
+    with VM(machine="pegasos2", trap="breakpoint", kernel=programs["talker"], append="reset") as vm:
+        vm.expect("calls 1000")
+        with pytest.raises(EngineError, match="doesn't survive its own reset"):
+            vm.wait(20)

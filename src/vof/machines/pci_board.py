@@ -142,7 +142,6 @@ class PciBoard:
 
         Raises:
             UsageError: the program can't be where it is, or `change` took away what the machine needs.
-            EngineError: the board's devices don't answer.
         """
         site, facts = self._site, self._facts
         for what, (start, size) in (("program", program.kernel), ("initial RAM disk", program.initrd)):

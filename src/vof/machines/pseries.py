@@ -125,7 +125,7 @@ class Pseries:
 
     def _complete(self) -> None:
         """Add what no tree of QEMU's has. Again after the tree was replaced."""
-        self.reports += complete_pci(self._tree, self._rtas)
+        self.reports += [each for each in complete_pci(self._tree, self._rtas) if each not in self.reports]
         self._install_methods()
         self._change(self._tree)
 

@@ -52,7 +52,8 @@ _NAMES: Mapping[int, str] = {
 }
 """Generic names by class and subclass; what isn't here is called `pci` and its numbers."""
 _RELOCATABLE, _PREFETCHABLE = 0x80000000, 0x40000000
-_IO_RANGE, _MEMORY_RANGE = 0x81000000, 0x82000000
+_RANGES = {Space.IO: 0x81000000, Space.MEMORY: 0x82000000, Space.WIDE: 0xC3000000}
+"""What a bridge passes on, as the first cell of an address."""
 _FAST_BACK_TO_BACK, _66_MHZ = 0x80, 0x20
 
 
@@ -136,10 +137,10 @@ def _compatible(function: Function) -> bytes:
 
 def _bridge_properties(bridge: Function) -> dict[str, bytes]:
     ranges = b""
-    for space, high in ((Space.IO, _IO_RANGE), (Space.MEMORY, _MEMORY_RANGE)):
+    for space, high in _RANGES.items():
         if space in bridge.windows:
-            start, size = bridge.windows[space]
-            ranges += encode_cells(high, 0, start, high, 0, start, 0, size)
+            start, size = (divmod(number, 1 << 32) for number in bridge.windows[space])
+            ranges += encode_cells(high, *start, high, *start, *size)
     return {
         "device_type": encode_string("pci"),
         "#address-cells": encode_int(3),

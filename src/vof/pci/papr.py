@@ -11,7 +11,7 @@ from vof.errors import GuestFault, PortError
 from vof.pci.assign import Windows, assign
 from vof.pci.config import ConfigAccess
 from vof.pci.describe import describe
-from vof.pci.scan import scan
+from vof.pci.scan import Space, scan
 from vof.tree import CellError, DeviceTree, Node, decode_cells
 
 __all__ = ["complete_pci"]
@@ -20,7 +20,7 @@ Rtas = Callable[[str, tuple[int, ...], int], tuple[int, ...]]
 """Makes a call by its name, with arguments and the number of results behind the status; a `GuestFault` if it failed."""
 
 _RANGE_CELLS = 7
-_IO, _MEMORY = 1, 2
+_IO, _MEMORY, _WIDE = (space.value for space in (Space.IO, Space.MEMORY, Space.WIDE))
 _ISA_PORTS = 0x1000
 
 
@@ -71,8 +71,8 @@ def complete_pci(tree: DeviceTree, rtas: Rtas) -> list[str]:
 
 
 def _windows(host: Node) -> Windows:
-    """What a host bridge's `ranges` says that it passes on; of memory that below 4 GiB."""
-    io, memory = (0, 0), (0, 0)
+    """What a host bridge's `ranges` says that it passes on."""
+    io, memory, wide = (0, 0), (0, 0), (0, 0)
     cells = _cells(host, "ranges")
     for high, upper, lower, _, _, size_high, size in zip(*[iter(cells)] * _RANGE_CELLS, strict=False):
         kind = high >> 24 & 3
@@ -80,7 +80,9 @@ def _windows(host: Node) -> Windows:
             io = (lower + _ISA_PORTS, size - _ISA_PORTS)
         elif kind == _MEMORY and not upper:
             memory = (lower, min((size_high << 32) + size, (1 << 32) - lower))
-    return Windows(io, memory)
+        elif kind == _WIDE and upper:
+            wide = ((upper << 32) + lower, (size_high << 32) + size)
+    return Windows(io, memory, wide)
 
 
 def _cells(node: Node, name: str) -> tuple[int, ...]:

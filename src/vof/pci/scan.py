@@ -14,7 +14,7 @@ from vof.pci.config import ConfigAccess, ConfigSpace
 
 __all__ = ["Bar", "Function", "Space", "scan"]
 
-_COMMAND, _STATUS, _CLASS, _HEADER, _BUS_NUMBERS = 0x04, 0x06, 0x08, 0x0C, 0x18
+_COMMAND, _STATUS, _CLASS, _HEADER, _BUS_NUMBERS, _PREFETCHABLE = 0x04, 0x06, 0x08, 0x0C, 0x18, 0x24
 _SUBSYSTEM, _INTERRUPT = 0x2C, 0x3C
 _FIRST_BAR = 0x10
 _BARS = {0: 6, 1: 2}
@@ -23,6 +23,8 @@ _ROM = {0: 0x30, 1: 0x38}
 _ONES = 0xFFFFFFFF
 _HOST, _BRIDGE = 0x0600, 0x0604
 _LAST_BUS = 255
+_DEEPEST = 32
+"""Bridges behind each other; what is behind more stays closed. A device tree ends, and no real one goes so deep."""
 
 
 class Space(Enum):
@@ -73,6 +75,7 @@ class Function:
         min_grant, max_latency: in quarters of a microsecond.
         bars: what it decodes.
         secondary, subordinate: of a bridge: its bus, and the last one behind it.
+        passes_wide: of a bridge: whether its window for prefetchable memory has 64-bit addresses.
         children: of a bridge: what is on its bus.
         windows: of a bridge: what it passes on, by space: first address and size.
     """
@@ -95,6 +98,7 @@ class Function:
     bars: list[Bar] = field(default_factory=list)
     secondary: int = 0
     subordinate: int = 0
+    passes_wide: bool = False
     children: list[Function] = field(default_factory=list)
     windows: dict[Space, tuple[int, int]] = field(default_factory=dict)
 
@@ -130,11 +134,11 @@ def scan(config: ConfigSpace, bus: int = 0, *, numbered: bool = False) -> list[F
     Returns:
         The functions on that bus, in order.
     """
-    functions, _ = _scan_bus(config, bus, numbered)
+    functions, _ = _scan_bus(config, bus, numbered, 0)
     return functions
 
 
-def _scan_bus(config: ConfigSpace, bus: int, numbered: bool) -> tuple[list[Function], int]:
+def _scan_bus(config: ConfigSpace, bus: int, numbered: bool, depth: int) -> tuple[list[Function], int]:
     """The functions of a bus, and the last bus number in use."""
     functions = _find(config, [(bus, device, 0) for device in range(32)])
     several = [each for each in functions if each.header & 0x80]
@@ -145,18 +149,26 @@ def _scan_bus(config: ConfigSpace, bus: int, numbered: bool) -> tuple[list[Funct
     _size(config, functions)
     last = bus
     for bridge in functions:
-        if bridge.is_bridge and numbered:
-            (numbers,) = config.run([bridge.access(_BUS_NUMBERS)])
-            bridge.secondary, bridge.subordinate = numbers >> 8 & 0xFF, numbers >> 16 & 0xFF
-            if bridge.secondary > last:  # else it is a loop, or nothing
-                bridge.children, last = _scan_bus(config, bridge.secondary, numbered)
-        elif bridge.is_bridge and last < _LAST_BUS:
-            bridge.secondary = last + 1
-            config.run([bridge.access(_BUS_NUMBERS, 4, _LAST_BUS << 16 | bridge.secondary << 8 | bus)])
-            bridge.children, last = _scan_bus(config, bridge.secondary, numbered)
-            bridge.subordinate = last
-            config.run([bridge.access(_BUS_NUMBERS, 4, last << 16 | bridge.secondary << 8 | bus)])
+        if bridge.is_bridge and depth < _DEEPEST:
+            last = _scan_behind(config, bridge, last, numbered, depth + 1)
     return functions, last
+
+
+def _scan_behind(config: ConfigSpace, bridge: Function, last: int, numbered: bool, depth: int) -> int:
+    """See what is behind a bridge, where `last` is the last bus number in use; the last one then."""
+    numbers, prefetchable = config.run([bridge.access(_BUS_NUMBERS), bridge.access(_PREFETCHABLE, 2)])
+    bridge.passes_wide = prefetchable & 15 == 1
+    if numbered:
+        bridge.secondary, bridge.subordinate = numbers >> 8 & 0xFF, numbers >> 16 & 0xFF
+        if bridge.secondary > last:  # else it is a loop, or nothing
+            bridge.children, last = _scan_bus(config, bridge.secondary, numbered, depth)
+    elif last < _LAST_BUS:
+        bridge.secondary = last + 1
+        config.run([bridge.access(_BUS_NUMBERS, 4, _LAST_BUS << 16 | bridge.secondary << 8 | bridge.bus)])
+        bridge.children, last = _scan_bus(config, bridge.secondary, numbered, depth)
+        bridge.subordinate = last
+        config.run([bridge.access(_BUS_NUMBERS, 4, last << 16 | bridge.secondary << 8 | bridge.bus)])
+    return last
 
 
 def _find(config: ConfigSpace, places: list[tuple[int, int, int]]) -> list[Function]:

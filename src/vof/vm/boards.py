@@ -478,7 +478,7 @@ class _Rom(_Plain):
         from vof.machines.boards import BOARDS
 
         self._rtas = None  # what it had is saved, and its memory may be the client program's again
-        self._pvr = hello.pvr
+        self._pvr = hello.pvr or self.engine.cpu_version()[1]
         alive = BOARDS[self._name].alive
         if self._started and alive is not None and site.bus.run([alive]) == [0]:
             self.engine.relaunch()
@@ -525,7 +525,8 @@ class _Rom(_Plain):
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
             raise UsageError(f"a 64-bit program, and {self._name} has a 32-bit CPU: -machine pseries has a 64-bit one")
-        return replace(jump, msr=jump.msr | _MSR_IP)
+        # The vectors are the stub's, which only the trap mailbox has there.
+        return replace(jump, msr=jump.msr | _MSR_IP) if self.engine.options.trap == "mailbox" else jump
 
 
 def _describe_generic(options: GenericOptions) -> dict[str, Any]:

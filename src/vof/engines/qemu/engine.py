@@ -378,8 +378,16 @@ class QemuEngine:
             self.relaunch()
 
     def relaunch(self) -> None:
-        """Start another QEMU in place of this one, with the same RAM and the same console."""
-        assert self._guardian is not None and isinstance(self.trap, MailboxTrap)
+        """Start another QEMU in place of this one, with the same RAM and the same console.
+
+        Raises:
+            EngineError: the trap is tied to this one.
+        """
+        assert self._guardian is not None
+        if not isinstance(self.trap, MailboxTrap):
+            raise EngineError(
+                "QEMU's machine doesn't survive its own reset; with --trap mailbox another QEMU takes over"
+            )
         while self._take_output():
             pass
         with signals_held():
