@@ -36,6 +36,9 @@ FIRST, SECOND = 1, 2
 BRIDGE = ("-device", "pci-bridge,chassis_nr=1")
 H_LOGICAL_CI_LOAD, H_LOGICAL_CI_STORE, H_RTAS, H_CAS = 0x3C, 0x40, 0xF000, 0xF002
 H_PARAMETER = -4
+IBM_READ_PCI_CONFIG, IBM_WRITE_PCI_CONFIG = 0x2016, 0x2017
+PCI_BRIDGE = {0x00: 0x00011B36, 0x08: 0x06040000, 0x0C: 0x00010000, 0x18: 0x00010100}
+"""Its registers: ids, class, kind of header, bus numbers."""
 MIB = 1 << 20
 KEPT_CR = 0x00FFF000
 """CR2, CR3, CR4."""
@@ -113,6 +116,9 @@ class FakeBench:
         self.bus = FakeBus(self.memory)
         self.hypervisor = FakeHypervisor()
         self.hypervisor.functions = {H_CAS: self._cas, H_RTAS: self._rtas, H_LOGICAL_CI_STORE: self._store}
+        self._bridge = bytearray(256)
+        for register, value in PCI_BRIDGE.items():
+            self._bridge[register : register + 4] = value.to_bytes(4, "little")
         self._console = FakeConsole()
         self._cpu = FakeCpu()
         self._cpu.functions[self.callback_entry] = self._callback
@@ -190,10 +196,20 @@ class FakeBench:
         return 0
 
     def _rtas(self, block: int) -> int:
-        """Answers `ibm,read-pci-config`: there is one bridge, in slot 0, and bus 1 behind it."""
-        token, *_, address, high, low, width = self.memory.read_cells(block, 7)
-        assert (token, high << 32 | low, width) == (0x2016, 0x800000020000000, 4)
-        self.memory.write_cells(block + 28, (0, 0x00010100) if address == 0x18 else (-1 & 0xFFFFFFFF, 0))
+        """Answers calls for PCI configuration space: there is one bridge, in slot 0, and bus 1 behind it."""
+        token, _, _, address, high, low, width, value = self.memory.read_cells(block, 8)
+        assert high << 32 | low == 0x800000020000000
+        register = address & 0xFF
+        assert register % width == 0 and width <= 4
+        there = address < 0x100
+        if token == IBM_WRITE_PCI_CONFIG:
+            if there and register >= 0x10:
+                self._bridge[register : register + width] = value.to_bytes(width, "little")
+            self.memory.write_cells(block + 32, (0,))
+        else:
+            assert token == IBM_READ_PCI_CONFIG
+            found = int.from_bytes(self._bridge[register : register + width], "little")
+            self.memory.write_cells(block + 28, (0, found) if there else (-1 & 0xFFFFFFFF, 0))
         return 0
 
     def _store(self, width: int, address: int, value: int) -> int:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vof.pci import Bar, ConfigAccess, Form, Function, IndirectConfig, Space, Windows, assign, describe, scan
+from vof.pci import ConfigAccess, Form, Function, IndirectConfig, Space, Windows, assign, describe, scan
 from vof.ports import Access, BusOp
 from vof.tree import DeviceTree, decode_cells, encode_int
 
 WINDOWS = Windows(io=(0x1000, 0xF000), memory=(0x80000000, 0x10000000))
+WITH_WIDE = Windows(WINDOWS.io, WINDOWS.memory, wide=(1 << 40, 1 << 34))
 IO, MEMORY, PREFETCHABLE, WIDE = 1, 0, 8, 4
 
 
@@ -25,6 +26,7 @@ class Device:
     Attributes:
         bars: size and low bits of each register in turn.
         behind: what is behind it, by device and function: it is a bridge then.
+        passes_wide: whether its window for prefetchable memory has 64-bit addresses.
     """
 
     identity: int = 0x12345678
@@ -35,6 +37,7 @@ class Device:
     header: int = 0
     behind: dict[tuple[int, int], Device] | None = None
     subsystem: int = 0
+    passes_wide: bool = False
 
     def __post_init__(self) -> None:
         if self.behind is not None:
@@ -43,6 +46,7 @@ class Device:
         for register, value in ((0, self.identity), (8, self.class_code << 8), (0x3C, self.pin << 8)):
             self.registers[register : register + 4] = value.to_bytes(4, "little")
         self.registers[0x0E] = self.header
+        self.registers[0x24] = self.passes_wide
         if self.behind is None:
             self.registers[0x2C:0x30] = self.subsystem.to_bytes(4, "little")
         self.masks: dict[int, tuple[int, int]] = {}
@@ -65,6 +69,8 @@ class Device:
         if register in self.masks or 0x10 <= register < (0x18 if self.behind is not None else 0x28) or register == last:
             mask, low = self.masks.get(register, (0, 0))
             value = value & mask | low
+        elif register == 0x24 and self.behind is not None:
+            value = value & 0xFFF0FFF0 | self.passes_wide * 0x00010001
         elif register < 4 or 8 <= register < 0x0C:
             return
         self.registers[register : register + width] = value.to_bytes(width, "little")
@@ -106,7 +112,7 @@ def brought_up(
 ) -> tuple[list[Function], list[str], Buses]:
     buses = Buses(devices)
     functions = scan(buses)
-    return functions, assign(buses, functions, windows, lambda function: 9).reports, buses
+    return functions, assign(buses, functions, windows, lambda function, pin: 8 + pin).reports, buses
 
 
 def every(functions: list[Function]) -> Iterator[Function]:
@@ -153,12 +159,16 @@ def test_buses_are_numbered_from_bridge_to_bridge() -> None:
 
 
 def test_no_device_can_keep_the_scan_from_its_end() -> None:
-    """A bridge behind a bridge, three hundred deep: bus numbers end at 255."""
-    device = Device()
+    """Bridge numbers end at 255, bridges behind bridges long before a tree does; unknown headers hold no registers."""
+    device = Device(bars=[(16, IO)])
     for _ in range(300):
         device = Device(behind={(0, 0): device})
-    functions, _, _ = brought_up({(0, 0): device})
-    assert max(each.bus for each in every(functions)) == 255
+    deep, _, _ = brought_up({(0, 0): device})
+    assert max(each.bus for each in every(deep)) == 32
+    assert described({(0, 0): device}).find("/pci" + "/pci@0" * 33) is not None
+    bridges = {(place, 0): Device(behind={(n, 0): Device(behind={}) for n in range(20)}) for place in range(20)}
+    many, _, _ = brought_up(bridges)
+    assert len({each.secondary for each in every(many)}) == 256, "each number once, and 0 where none is left"
     for header in (2, 5, 0x7F):
         assert [each.bars for each in scan(Buses({(0, 0): Device(header=header, bars=[(16, IO)])}))] == [[]]
 
@@ -204,6 +214,71 @@ def test_a_bridge_passes_on_what_is_behind_it() -> None:
     assert card.read(0x10, 4) == 0x80000000 and card.read(0x14, 4) == 0x1001
 
 
+def test_a_bridge_makes_do_with_less() -> None:
+    """What is too large behind it is left out, not all that is there."""
+    large, small = Device(bars=[(1 << 28, MEMORY), (16, IO)]), Device(bars=[(0x1000, MEMORY)])
+    inner = Device(behind={(5, 0): large, (6, 0): small})
+    functions, reports, _ = brought_up(
+        {(0, 0): Device(bars=[(0x1000, MEMORY)]), (1, 0): Device(behind={(2, 0): inner})}
+    )
+    assert reports == ["PCI 02:05.0 (5678:1234): no room for registers, 0x10000000 bytes of memory"]
+    assert (large.read(0x04, 2), small.read(0x04, 2), inner.read(0x04, 2)) == (1, 2, 7)
+    check_ranges(functions, WINDOWS)
+
+
+def test_ports_behind_bridges_are_those_that_every_bridge_passes_on() -> None:
+    windows = Windows(io=(0x1000, 0x7FF000), memory=WINDOWS.memory)
+    bridges = {(place, 0): Device(behind={(0, 0): Device(bars=[(16, IO)])}) for place in range(20)}
+    functions, reports, _ = brought_up({**bridges, (20, 0): Device(bars=[(0x100, IO)])}, windows)
+    given = [each.windows[Space.IO] for each in functions if each.windows]
+    assert given == [(port << 12, 0x1000) for port in range(1, 16)] and len(reports) == 5
+    assert functions[20].bars[0].address == 0x10000
+
+
+@pytest.mark.parametrize(
+    ("passes_wide", "windows", "low", "high", "prefetchable"),
+    [
+        (True, WITH_WIDE, 0, 0x100, 0x00010001),
+        (False, WITH_WIDE, 0x80000000, 0, 0x0000FFF0),
+        (True, WINDOWS, 0x80000000, 0, 0x0001FFF1),
+    ],
+)
+def test_wide_addresses_where_all_on_the_way_pass_them(
+    passes_wide: bool, windows: Windows, low: int, high: int, prefetchable: int
+) -> None:
+    card = Device(bars=[(0x10000, WIDE | PREFETCHABLE), (0x10000, WIDE)])
+    bridge = Device(behind={(3, 0): card}, passes_wide=passes_wide)
+    functions, reports, _ = brought_up({(1, 0): bridge}, windows)
+    assert not reports
+    assert (card.read(0x10, 4) & ~15, card.read(0x14, 4)) == (low, high)
+    assert card.read(0x1C, 4) == 0, "what isn't prefetchable is below 4 GiB"
+    assert (bridge.read(0x24, 4), bridge.read(0x28, 4), bridge.read(0x2C, 4)) == (prefetchable, high, high)
+    check_ranges(functions, windows)
+
+
+def test_more_than_4_gib_find_room_where_addresses_are_wide() -> None:
+    card = Device(bars=[(0x1000, MEMORY), (8 << 30, WIDE | PREFETCHABLE)])
+    assert brought_up({(3, 0): card}, WITH_WIDE)[1] == []
+    assert (card.read(0x14, 4), card.read(0x18, 4)) == (0xC, 0x100) and card.read(0x04, 2) == 2
+    assert brought_up({(3, 0): card})[1] == [
+        "PCI 00:03.0 (5678:1234): no room for registers, 0x200000000 bytes of memory"
+    ]
+    assert card.read(0x04, 2) == 0
+
+
+def test_interrupt_pins_go_round_behind_bridges() -> None:
+    cards = {(place, 0): Device(pin=1) for place in (0, 1, 6)}
+    inner = Device(behind={(3, 0): Device(pin=4)})
+    functions, _, _ = brought_up({(5, 0): Device(behind={**cards, (7, 0): inner}), (2, 0): Device(pin=3)})
+    assert [(each.bus, each.device, each.line) for each in every(functions) if each.pin] == [
+        (0, 2, 11),
+        (1, 0, 9),
+        (1, 1, 10),
+        (1, 6, 11),
+        (2, 3, 10),
+    ]
+
+
 def test_a_second_time_comes_to_the_same() -> None:
     devices = {(1, 0): Device(behind={(3, 0): Device(bars=[(64, IO)])}), (2, 0): Device(bars=[(4096, MEMORY)], pin=2)}
     first = brought_up(devices)[0]
@@ -213,7 +288,10 @@ def test_a_second_time_comes_to_the_same() -> None:
 
 
 BARS = st.lists(
-    st.tuples(st.integers(4, 29).map(lambda bits: 1 << bits), st.sampled_from([IO, MEMORY, PREFETCHABLE, WIDE])),
+    st.tuples(
+        st.integers(4, 29).map(lambda bits: 1 << bits),
+        st.sampled_from([IO, MEMORY, PREFETCHABLE, WIDE, WIDE | PREFETCHABLE]),
+    ),
     max_size=3,
 )
 PLAIN = st.builds(Device, bars=BARS, pin=st.integers(0, 4), rom=st.sampled_from([0, 0x800, 0x100000]))
@@ -221,48 +299,52 @@ PLACES = st.tuples(st.integers(0, 31), st.just(0))
 DEVICES = st.dictionaries(
     PLACES,
     st.recursive(
-        PLAIN, lambda inner: st.builds(Device, behind=st.dictionaries(PLACES, inner, max_size=4)), max_leaves=8
+        PLAIN,
+        lambda inner: st.builds(Device, behind=st.dictionaries(PLACES, inner, max_size=4), passes_wide=st.booleans()),
+        max_leaves=8,
     ),
     max_size=6,
 )
 
 
 @settings(deadline=None, max_examples=150)
-@given(DEVICES)
-def test_nothing_overlaps_and_all_is_inside_what_is_passed_on(devices: dict[tuple[int, int], Device]) -> None:
-    functions, reports, buses = brought_up(devices)
-    check_ranges(functions, {Space.IO: WINDOWS.io, Space.MEMORY: WINDOWS.memory})
+@given(DEVICES, st.sampled_from([WINDOWS, WITH_WIDE]))
+def test_nothing_overlaps_and_all_is_inside_what_is_passed_on(
+    devices: dict[tuple[int, int], Device], windows: Windows
+) -> None:
+    functions, reports, buses = brought_up(devices, windows)
+    check_ranges(functions, windows)
     missing = [bar for each in every(functions) for bar in each.bars if bar.address < 0]
-    assert bool(missing) == bool(reports)
+    assert len(missing) == len(reports)
     for each in every(functions):
         lost = {bar.space is Space.IO for bar in each.bars if bar.address < 0 and not bar.rom}
         command = buses.run([each.access(0x04, 2)])[0]
         assert not (True in lost and command & 1) and not (False in lost and command & 2)
 
 
-def check_ranges(functions: list[Function], windows: dict[Space, tuple[int, int]]) -> None:
-    taken: dict[Space, list[tuple[int, int]]] = {Space.IO: [], Space.MEMORY: []}
+def check_ranges(functions: list[Function], windows: Windows) -> None:
+    check_bus(functions, {Space.IO: windows.io, Space.MEMORY: windows.memory, Space.WIDE: windows.wide})
+
+
+def check_bus(functions: list[Function], windows: dict[Space, tuple[int, int]]) -> None:
+    """Every range is in a window of the bus, and apart from every other."""
+    taken = []
     for each in functions:
         for bar in each.bars:
             if bar.address >= 0:
                 assert bar.address % bar.size == 0
-                taken[space_of(bar)].append((bar.address, bar.size))
-        for space, window in each.windows.items():
-            taken[space].append(window)
-    for space, ranges in taken.items():
-        ranges.sort()
-        for (start, size), (following, _) in itertools.pairwise(ranges):
-            assert start + size <= following
-        if ranges:
-            first, room = windows[space]
-            assert first <= ranges[0][0] and ranges[-1][0] + ranges[-1][1] <= first + room
+                space = Space.MEMORY if bar.space is Space.WIDE and bar.address < 1 << 32 else bar.space
+                taken.append((space, bar.address, bar.size))
+        taken += [(space, *window) for space, window in each.windows.items()]
+    taken.sort(key=lambda one: (one[0].value, one[1]))
+    for space, start, size in taken:
+        first, room = windows[space]
+        assert first <= start and start + size <= first + room
+    for (space, start, size), (following, after, _) in itertools.pairwise(taken):
+        assert space is not following or start + size <= after
     for each in functions:
         if each.is_bridge:
-            check_ranges(each.children, {space: each.windows.get(space, (0, 0)) for space in taken})
-
-
-def space_of(bar: Bar) -> Space:
-    return Space.IO if bar.space is Space.IO else Space.MEMORY
+            check_bus(each.children, {space: each.windows.get(space, (0, 0)) for space in windows})
 
 
 # --- describing ---

@@ -68,8 +68,8 @@ class PciHost:
     lines: Mapping[tuple[int, int], int] = field(default_factory=dict)
     slot_line: int = 255
 
-    def route(self, function: Function) -> int:
-        """The interrupt line of a function."""
+    def route(self, function: Function, pin: int) -> int:
+        """The interrupt line of a function: the boards that are known have the same for all its pins."""
         return self.lines.get((function.device, function.function), self.slot_line)
 
 

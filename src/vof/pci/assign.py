@@ -19,8 +19,9 @@ _PREFETCHABLE_UPPER, _IO_UPPER = 0x28, 0x30
 _BRIDGED_PORTS = 0x10000
 """Not every bridge passes on ports from here on."""
 
-Route = Callable[[Function], int]
-"""The interrupt line of a function whose pin is not 0; 255 for none."""
+Route = Callable[[Function, int], int]
+"""The interrupt line of a function on the host bridge's bus and a pin of it, 1 … 4; 255 for none. What is behind a
+bridge interrupts by the bridge's pins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +71,33 @@ def assign(config: ConfigSpace, functions: list[Function], windows: Windows, rou
         config: configuration space.
         functions: what is on the host bridge's bus.
         windows: what it passes on.
-        route: tells interrupt lines; none are set where there is none.
+        route: tells the interrupt lines; none are set where there is none.
     """
     done = Assignment()
+    everything = [function for each in functions for function in each.walk()]
+    for function in everything:
+        function.windows.clear()
+        for bar in function.bars:
+            bar.address = -1
     spaces = {Space.IO: windows.io, Space.MEMORY: windows.memory, Space.WIDE: windows.wide}
     for space, window in spaces.items():
         _Placing(space, windows.wide[1] > 0, done.reports).place(functions, window)
-    accesses: list[ConfigAccess] = []
-    for each in functions:
-        for function in each.walk():
-            if route is not None and function.pin:
-                function.line = route(function)
-            accesses += _writes(function)
-    config.run(accesses)
+    if route is not None:
+        for each in functions:
+            _set_lines(each, [route(each, pin) for pin in range(1, 5)])
+    config.run([access for function in everything for access in _writes(function)])
     return done
+
+
+def _set_lines(function: Function, lines: list[int]) -> None:
+    """Give a function, whose pins have these lines, and all behind it theirs.
+
+    Behind a bridge the pins go round with the device's number (PCI to PCI bridges 1.1 §9.1).
+    """
+    if function.pin:
+        function.line = lines[function.pin - 1]
+    for child in function.children:
+        _set_lines(child, [lines[(number + child.device) % 4] for number in range(4)])
 
 
 class _Placing:
@@ -121,7 +135,7 @@ class _Placing:
                 self._place(bridge.children, (start, fitting.size), wide and bridge.passes_wide)
 
     def _fitting(self, wish: _Wish | None, start: int, end: int, wide: bool) -> _Wish | None:
-        """A wish that fits. A bridge makes do with less: the largest behind it is left out, and the next, until it does."""
+        """A wish that fits. A bridge makes do with less: the largest behind it is left out, and the next largest."""
         while wish is not None:
             limit = end if wish.bar or self._space is not Space.IO else min(end, _BRIDGED_PORTS)
             if _aligned(start, wish.align) + wish.size <= limit:
