@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from vof.engines.qemu.command import qemu_version
 from vof.errors import UsageError
@@ -26,4 +27,10 @@ def refusal(program: str, last_words: str) -> UsageError:
     name = os.path.basename(program)
     lines = [line.removeprefix(f"{name}: ").strip() for line in last_words.splitlines()]
     said = [line for line in lines if line and not line.startswith("warning:")]
+    rom = re.search(r'failed to find romfile "(efi-|pxe-|vgabios-)', last_words)
+    if rom:
+        package = "seabios" if rom[1] == "vgabios-" else "ipxe-qemu"
+        said.append(
+            f"on Debian {package} has it (apt-get install {package}); romfile= in the device's options does without"
+        )
     return UsageError(f"{name} refuses: {'; '.join(said) or 'it ended at once and said nothing'}")
