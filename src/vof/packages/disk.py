@@ -8,7 +8,7 @@ from vof.ports import Block, Memory, Partitions
 
 __all__ = ["DiskPackage"]
 
-_CHUNK = 0x40000
+_CHUNK = 0x100000
 """Bytes moved at a time: a client may pass any length."""
 _CELL = 0xFFFFFFFF
 _LONGEST_NUMBER = 6

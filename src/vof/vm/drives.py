@@ -1,7 +1,4 @@
-"""`-drive` for the in-process engine: QEMU's spelling, raw images.
-
-A format is never guessed from what an image holds, since a guest could have written that.
-"""
+"""`-drive` for the in-process engine, in QEMU's spelling."""
 
 from __future__ import annotations
 
@@ -12,8 +9,10 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from vof.backends import OverlayDisk, RawDisk
+from vof.backends.qemu_nbd import ImageDisk
 from vof.errors import UsageError
 from vof.ports import Block
+from vof.vm.drive_options import PROTOCOL, format_of, one_of, split_drive, switch
 
 __all__ = ["Drive", "Media", "open_drives"]
 
@@ -24,11 +23,7 @@ _QEMU_KEYS = (
 )
 _QEMU_KEY_GROUPS = ("cache.", "throttling.", "stats-", "bps", "iops", "file.", "backing")
 _INTERFACES = ("virtio", "scsi", "ide", "none")
-_FORMATS = ("raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "dmg", "parallels", "luks")
-_NAMED = re.compile(r"\.(qcow2|qcow|vmdk|vdi|vhdx)$", re.IGNORECASE)
-_PROTOCOL = re.compile(r"[a-z][a-z0-9+-]+:", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
-_SWITCH = {**dict.fromkeys(("on", "yes", "true", "y"), True), **dict.fromkeys(("off", "no", "false", "n"), False)}
 _CDROM_BLOCK = 2048
 _LAST_INDEX = 1023
 
@@ -56,7 +51,7 @@ class Drive:
     media: Media
     read_only: bool
     block: Block
-    image: RawDisk
+    image: RawDisk | ImageDisk
 
     def reopen(self) -> None:
         """Open the file anew, in a forked child.
@@ -76,6 +71,7 @@ class _Wish:
     """One `-drive`, read and checked, not opened."""
 
     file: str
+    format: str
     media: Media
     read_only: bool
     snapshot: bool
@@ -114,22 +110,22 @@ def _parse(value: str, snapshot: bool) -> _Wish:
     file = options.get("file", "")
     if not file:
         raise UsageError(f'-drive "{value}" names no image: -drive file=IMAGE')
-    _check_format(file, options.get("format"))
     interface = options.get("if", "none")
     if interface not in _INTERFACES:
-        raise UsageError(f"-drive if={interface}: {_one_of('interface', interface, _INTERFACES)}")
+        raise UsageError(f"-drive if={interface}: {one_of('interface', interface, _INTERFACES)}")
     medium = options.get("media", "disk")
     if medium not in tuple(Media):
-        raise UsageError(f"-drive media={medium}: {_one_of('medium', medium, tuple(Media))}")
+        raise UsageError(f"-drive media={medium}: {one_of('medium', medium, tuple(Media))}")
     media = Media(medium)
     name = options.get("id", "")
     if "id" in options and not _ID.fullmatch(name):
         raise UsageError(f'-drive id={name}: an id is a letter, then letters, digits, "-", "." and "_"')
     return _Wish(
         file=file,
+        format=format_of(file, options.get("format")),
         media=media,
-        read_only=media is Media.CDROM or _switch(options, "readonly", default=False),
-        snapshot=_switch(options, "snapshot", default=snapshot),
+        read_only=media is Media.CDROM or switch(options, "readonly", default=False),
+        snapshot=switch(options, "snapshot", default=snapshot),
         name=name,
         index=_index(options.get("index")),
     )
@@ -138,17 +134,7 @@ def _parse(value: str, snapshot: bool) -> _Wish:
 def _split(value: str) -> dict[str, str]:
     """Keys and values; of a key given twice the last counts, as for QEMU."""
     options: dict[str, str] = {}
-    # A comma inside of a value is doubled.
-    words = [match[0] for match in re.finditer(r"(?:[^,]|,,)+", value)]
-    for place, word in enumerate(words):
-        key, equals, text = word.partition("=")
-        text = text.replace(",,", ",")
-        if not equals and key in ("readonly", "read-only", "snapshot"):
-            text = "on"
-        elif place == 0 and (not equals or not re.fullmatch(r"[a-z][a-z0-9.-]*", key)):
-            key, text = "file", word.replace(",,", ",")
-        elif not equals and key in _KEYS:
-            raise UsageError(f"-drive {value}: {key} needs a value: {key}=…")
+    for key, text in split_drive(value):
         if key not in _KEYS:
             raise UsageError(f"-drive {value}: {_unknown(key)}")
         options["readonly" if key == "read-only" else key] = text
@@ -160,34 +146,6 @@ def _unknown(key: str) -> str:
         return f'the in-process engine has no "{key}": leave it out, or use --engine qemu'
     near = get_close_matches(key, _KEYS, 1)
     return f'unknown option "{key}": ' + (f"did you mean {near[0]}=?" if near else f"there are {', '.join(_KEYS)}")
-
-
-def _one_of(what: str, word: str, words: Sequence[str]) -> str:
-    near = get_close_matches(word, words, 1)
-    return f'no {what} "{word}": ' + (f"did you mean {near[0]}?" if near else f"there are {', '.join(words)}")
-
-
-def _check_format(file: str, given: str | None) -> None:
-    named = _NAMED.search(file)
-    name = given if given is not None else named[1].lower() if named else "raw"
-    if name == "raw":
-        return
-    if name not in _FORMATS:
-        raise UsageError(f"-drive format={name}: {_one_of('format', name, _FORMATS)}")
-    hint = "" if given is not None else "; if it is raw all the same, say format=raw"
-    raise UsageError(
-        f"{file} is {name} and the in-process engine reads raw images: convert it "
-        f"(qemu-img convert -O raw {file} disk.img) or use --engine qemu{hint}"
-    )
-
-
-def _switch(options: dict[str, str], key: str, *, default: bool) -> bool:
-    if key not in options:
-        return default
-    value = _SWITCH.get(options[key])
-    if value is None:
-        raise UsageError(f"-drive {key}={options[key]}: it is on or off")
-    return value
 
 
 def _index(text: str | None) -> int | None:
@@ -221,10 +179,14 @@ def _place(wishes: Iterable[_Wish]) -> list[tuple[int, _Wish]]:
 def _open(wish: _Wish, name: str) -> Drive:
     writable = not wish.read_only and not wish.snapshot
     block_size = _CDROM_BLOCK if wish.media is Media.CDROM else 512
+    image: RawDisk | ImageDisk
     try:
-        image = RawDisk(wish.file, writable=writable, block_size=block_size)
+        if wish.format == "raw":
+            image = RawDisk(wish.file, writable=writable, block_size=block_size)
+        else:
+            image = ImageDisk(wish.file, wish.format, writable=writable, block_size=block_size)
     except UsageError as error:
-        if _PROTOCOL.match(wish.file):
+        if PROTOCOL.match(wish.file):
             raise UsageError(f"{error}: it takes local images; --engine qemu has QEMU's protocols") from None
         raise
     overlaid = wish.snapshot and not wish.read_only
