@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import boot_disks
 import chrp_kernels
 import cpio
 import grub_files
@@ -142,6 +143,12 @@ def a_cache(folder: Path) -> Path:
     recipes = {"kernels": chrp_kernels.kernels_recipe() + "source", "initrd": chrp_kernels.initrd_recipe()}
     kept = {name: guest_files.digest(name.encode()) for name in guest_files.CHRP}
     versions["chrp32"] = {"recipes": recipes, "sha256": kept}
+    initrd = {"recipe_sha256": guest_files.initrd_recipe() + "modules", "sha256": "made"}
+    versions["initrd_modules"] = {"file": "initrd-modules.gz", **initrd}
+    versions["boot_disks"] = {"recipe_sha256": guest_files.boot_recipe(versions)}
+    (folder / "boot").mkdir()
+    for name in ("initrd-modules.gz", *(f"boot/{disk}" for disk in boot_disks.RESULTS)):
+        (folder / name).write_text("made")
     (folder / "versions.json").write_text(json.dumps(versions))
     return folder
 
@@ -207,7 +214,8 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
 def test_the_guest_files_are_what_their_versions_say() -> None:
     folder = guest_files.guests_folder()
     versions = json.loads((folder / "versions.json").read_text())
-    assert set(versions) == {*guest_files.PARTS, "grub_files", "chrp32", "initrd"}
+    assert set(versions) == {*guest_files.PARTS, "grub_files", "chrp32", "initrd", "initrd_modules", "boot_disks"}
+    assert versions.pop("boot_disks")["recipe_sha256"] == guest_files.boot_recipe(versions)
     for part, below in (("grub_files", "grub"), ("chrp32", "chrp32")):
         for name, digest in versions.pop(part)["sha256"].items():
             assert hashlib.sha256((folder / below / name).read_bytes()).hexdigest() == digest

@@ -35,7 +35,7 @@ def qemu(vm: VM) -> QemuEngine:
 
 def machine(append: str = "console=hvc0", **options: Any) -> VM:
     folder = guest_files.guests_folder()
-    files = {"kernel": str(folder / "vmlinux"), "initrd": str(folder / "initrd.gz")}
+    files: dict[str, Any] = {"kernel": str(folder / "vmlinux"), "initrd": str(folder / "initrd.gz")}
     return VM(Config(machine="pseries", memory="512M", append=append, **files, **options))
 
 

@@ -20,9 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boot_disks
 import chrp_kernels
 import cpio
 import grub_files
+import kernel_modules
 
 __all__ = ["GuestsError", "guests_folder", "initramfs", "main"]
 
@@ -34,11 +36,15 @@ GRUB = "grub-ieee1275-bin"
 SOURCE = "linux-source"  # depends on the newest linux-source-VERSION
 CHRP = (*chrp_kernels.KERNELS, chrp_kernels.INITRD)
 RESULTS = (
-    *("vmlinux", "initrd.gz", "versions.json"),
+    *("vmlinux", "initrd.gz", "initrd-modules.gz", "versions.json"),
     *(f"grub/{name}" for name in grub_files.RESULTS),
     *(f"chrp32/{name}" for name in CHRP),
+    *(f"boot/{name}" for name in boot_disks.RESULTS),
 )
-PARTS = ("kernel", "busybox", "grub", "source")
+PARTS = ("kernel", "busybox", "grub", "modules", "source")
+
+
+_MODULES = "modules"
 
 
 class GuestsError(Exception):
@@ -52,8 +58,9 @@ def guests_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vof" / "guests"
 
 
-def initramfs(busybox: bytes, init: bytes) -> bytes:
-    """Return the guest's first file system, compressed: `init` makes the rest at run time."""
+def initramfs(busybox: bytes, init: bytes, modules: Sequence[tuple[str, bytes]] = ()) -> bytes:
+    """Return the guest's first file system, compressed: `init` makes the rest at run time, and loads the modules."""
+    order = "".join(f"{name}\n" for name, _ in modules).encode()
     folders = ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "tmp", "root")
     return cpio.compressed(
         [
@@ -62,6 +69,8 @@ def initramfs(busybox: bytes, init: bytes) -> bytes:
             cpio.file("bin/busybox", busybox, executable=True),
             cpio.symlink("bin/sh", "busybox"),
             cpio.file("init", init, executable=True),
+            *((cpio.directory("modules"), cpio.file("modules/order", order)) if modules else ()),
+            *(cpio.file(f"modules/{name}", data) for name, data in modules),
         ]
     )
 
@@ -144,18 +153,24 @@ def fetch(target: Path, *, quick: bool) -> dict[str, Any]:
             "grub": _take(apt, GRUB, grub_version, "", target, Path(scratch)),
         }
         if not quick:
+            got["modules"] = _take(apt, kernel, kernel_version, _MODULES, target, Path(scratch))
             got["source"] = _take(apt, source, source_version, "src/linux-source-*.tar.xz", target, Path(scratch))
         return got
 
 
 def _take(apt: Apt, package: str, version: str, pattern: str, target: Path, scratch: Path) -> dict[str, str]:
     """Bring one file out of a package, or the package itself, into the cache, under a name that holds the version."""
-    kept = target / "files" / f"{package}_{version.replace(':', '%3a')}"
+    kind = ".modules" if pattern == _MODULES else ""
+    kept = target / "files" / f"{package}_{version.replace(':', '%3a')}{kind}"
     note = kept.with_name(kept.name + ".json")
     if not note.exists():
         say(f"fetching {package} {version}")
         deb = apt.download(package, version)
-        place(kept, (_find(deb, pattern, scratch / package) if pattern else deb).read_bytes())
+        if pattern == _MODULES:
+            subprocess.run(["dpkg-deb", "--extract", deb, scratch / package], check=True)
+            place(kept, kernel_modules.archive(scratch / package))
+        else:
+            place(kept, (_find(deb, pattern, scratch / package) if pattern else deb).read_bytes())
         entry = {
             "package": package,
             "version": version,
@@ -190,22 +205,67 @@ def build(target: Path, *, refresh: bool, quick: bool = False) -> None:
     versions: dict[str, Any] = {}
     if versions_file.exists() and not refresh:
         versions = json.loads(versions_file.read_bytes())
-    needed = PARTS[:-1] if quick else PARTS
+    needed = ("kernel", "busybox", "grub") if quick else PARTS
     if not all(part in versions and (target / versions[part]["file"]).exists() for part in needed):
         versions = {**versions, **fetch(target, quick=quick)}
     point(target / "vmlinux", versions["kernel"]["file"])
 
     init = (RECIPES / "init").read_bytes()
-    recipe = digest(init + Path(cpio.__file__).read_bytes() + Path(__file__).read_bytes())
+    recipe = initrd_recipe()
     initrd = target / "initrd.gz"
-    if not initrd.exists() or versions.get("initrd", {}).get("recipe_sha256") != recipe:
+    stale = versions.get("initrd", {}).get("recipe_sha256") != recipe
+    if stale or not initrd.exists():
         place(initrd, initramfs((target / versions["busybox"]["file"]).read_bytes(), init))
     versions["initrd"] = {"file": "initrd.gz", "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
+    if not quick:
+        _make_modules(target, versions, init)
+        _make_boot_disks(target, versions)
     _make_grub(target, versions)
     if not quick:
         _make_chrp(target, versions)
     if not versions_file.exists() or versions_file.read_bytes() != as_json(versions):
         place(versions_file, as_json(versions))
+
+
+def initrd_recipe() -> str:
+    """Changes when what is in the initial RAM disks changes, their programs and modules apart."""
+    tools = (RECIPES / "init", Path(cpio.__file__), Path(__file__))
+    return digest(b"".join(path.read_bytes() for path in tools))
+
+
+def boot_recipe(versions: dict[str, Any]) -> str:
+    """Changes when what is on the disks to boot from changes."""
+    parts = (boot_disks.recipe(), *(versions[part]["sha256"] for part in ("grub", "kernel", "initrd_modules")))
+    return digest("".join(parts).encode())
+
+
+def _make_modules(target: Path, versions: dict[str, Any], init: bytes) -> None:
+    """Make the initial RAM disk with modules, for Linux on a disk of its own."""
+    initrd, made = target / "initrd-modules.gz", versions.get("initrd_modules", {})
+    modules = target / versions["modules"]["file"]
+    recipe = versions["initrd"]["recipe_sha256"] + versions["modules"]["sha256"]
+    if not initrd.exists() or made.get("recipe_sha256") != recipe:
+        busybox = (target / versions["busybox"]["file"]).read_bytes()
+        place(initrd, initramfs(busybox, init, kernel_modules.members(modules.read_bytes())))
+        made = {"file": initrd.name, "recipe_sha256": recipe, "sha256": digest(initrd.read_bytes())}
+    versions["initrd_modules"] = made
+
+
+def _make_boot_disks(target: Path, versions: dict[str, Any]) -> None:
+    """Make the disks that a machine boots from, where they are missing or made of something else."""
+    folder, made = target / "boot", versions.get("boot_disks", {})
+    recipe = boot_recipe(versions)
+    if made.get("recipe_sha256") != recipe or not all((folder / name).exists() for name in boot_disks.RESULTS):
+        for tool, package in boot_disks.TOOLS.items():
+            if not shutil.which(tool) and not shutil.which(tool, path="/usr/sbin:/sbin"):
+                raise GuestsError(f"{tool} is not here: apt-get install {package}")
+        say("making disks to boot from")
+        grub, kernel = (target / versions[part]["file"] for part in ("grub", "kernel"))
+        try:
+            boot_disks.make(grub, kernel, target / versions["initrd_modules"]["file"], folder)
+        except subprocess.CalledProcessError as error:
+            raise GuestsError(f"{error.cmd[0]} failed ({error.returncode}): see tools/boot_disks.py") from None
+    versions["boot_disks"] = {"recipe_sha256": recipe}
 
 
 def _make_grub(target: Path, versions: dict[str, Any]) -> None:

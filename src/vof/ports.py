@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = [
     "Access",
@@ -27,6 +27,7 @@ __all__ = [
     "Hypervisor",
     "Memory",
     "Network",
+    "Partition",
     "Partitions",
     "Store",
 ]
@@ -165,14 +166,36 @@ class Block(Protocol):
         ...
 
 
+class Partition(NamedTuple):
+    """A partition of a disk.
+
+    Attributes:
+        number: as clients give it: an MBR's are 1 … 4, and from 5 the logical ones; a GPT's and an Apple map's go by
+            their place in the table.
+        start, size: in bytes.
+        kind: `prep` for PReP boot partitions; else, in lower case, an MBR's type as `0x83`, a GPT's type GUID or an
+            Apple map's type.
+        name: what a GPT calls it; "" elsewhere.
+        active: whether an MBR says to boot it.
+    """
+
+    number: int
+    start: int
+    size: int
+    kind: str
+    name: str = ""
+    active: bool = False
+
+
 class Partitions(Protocol):
     """The partitions of one disk."""
 
     def find(self, number: int) -> tuple[int, int]:
-        """Where partition `number` starts and its size, in bytes, inside the disk; a `PortError` if there is none.
+        """Where partition `number` starts and its size, in bytes, inside the disk; a `PortError` if there is none."""
+        ...
 
-        An MBR's are 1 … 4, and from 5 the logical ones; a GPT's and an Apple map's go by their place in the table.
-        """
+    def list(self) -> list[Partition]:
+        """All of them; a `PortError` if the disk has no table."""
         ...
 
 
@@ -194,18 +217,25 @@ class Network(Protocol):
 
 
 class Files(Protocol):
-    """The file system of one partition."""
+    """The files on one disk. `partition` is a number, or 0 for the whole disk; names in a path have `/` between them.
 
-    def read(self, path: str, offset: int, length: int) -> bytes:
-        """Bytes of the file at `path`, with `/` between names."""
+    A name that isn't there as it is written is found in any case.
+    """
+
+    def size(self, partition: int, path: str) -> int:
+        """The size in bytes of a file that is no folder; a `PortError` if there is none."""
         ...
 
-    def size(self, path: str) -> int:
-        """The file's size in bytes."""
+    def read(self, partition: int, path: str, offset: int, length: int) -> bytes:
+        """At most 1 MiB of a file, fewer only at its end. Reading on from the last read is faster."""
         ...
 
-    def list(self, path: str) -> list[str]:
-        """The names in a directory."""
+    def list(self, partition: int, path: str) -> list[str]:
+        """The names in a folder; those of folders end with `/`."""
+        ...
+
+    def blessed(self, partition: int, kind: str) -> str:
+        """The path of the blessed folder (HFS, HFS+), or with a type of four letters, of a file of that type in it."""
         ...
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disk_images import LAYOUTS, MIB, make_image
-from vof.backends import OverlayDisk, RawDisk, Volumes, volume_worker
+from vof.backends import OverlayDisk, RawDisk, Volumes
+from vof.backends import volumes as volumes_module
 from vof.errors import PortError
 
 CASES = [(name, number) for name, layout in LAYOUTS.items() for number in layout.partitions]
@@ -313,7 +314,7 @@ def test_nothing_that_the_worker_says_is_trusted(
         "channel.sendall(words)\n"
         "if words: time.sleep(60)\n"
     )
-    monkeypatch.setattr(volume_worker, "__file__", str(liar))
+    monkeypatch.setattr(volumes_module, "SCRIPT", str(liar))
     volumes = Volumes()
     try:
         with pytest.raises(PortError, match=reason):
@@ -324,20 +325,21 @@ def test_nothing_that_the_worker_says_is_trusted(
 
 PARENT = """
 import os, sys, time
-from vof.backends import RawDisk, Volumes, volume_worker
+from vof.backends import RawDisk, Volumes, volumes
 class Stuck(RawDisk):
     def read(self, offset, length):
         if "{case}" != "forked" or os.fork():
             print(volumes.pid, flush=True)
         time.sleep(60)
 if "{case}" == "deaf":
-    volume_worker.__file__ = sys.argv[2]
+    volumes.SCRIPT = sys.argv[2]
 volumes = Volumes()
 volumes.partitions(Stuck(sys.argv[1])).find(1)
 """
 DEAF = """
 import os
-from vof.backends.volume_worker import HEAD, READ, Kind, _confine
+from vof.reader.main import confine as _confine
+from vof.reader.protocol import HEAD, READ, Kind
 _confine()
 os.write(1, HEAD.pack(Kind.READ, READ.size) + READ.pack(0, 512))
 while True:

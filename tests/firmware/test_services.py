@@ -332,7 +332,7 @@ def test_instances_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_handles_end_before_they_become_negative(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    world.firmware._next_ihandle = 0x7FFFFFFD
+    world.firmware.next_ihandle = 0x7FFFFFFD
     (last,) = world.ask("open", "/memory").results
     assert last == 0x7FFFFFFE
     world.ask("close", last)

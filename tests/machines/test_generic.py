@@ -12,10 +12,12 @@ from fakes import LOST, Answer, Caller, FakeBus, FakeClock, FakeConsole, FakeCpu
 
 from vof.errors import MemoryFault, PortError, UsageError
 from vof.firmware import OpenFirmware, Outcome, Return
-from vof.machines.generic import Generic, GenericDisk, GenericOptions, page_table_room
+from vof.machines.disks import Disk
+from vof.machines.generic import Generic, GenericOptions, page_table_room
 from vof.machines.machine import Program, Site, StartState
 from vof.memory import GuestMemory, TranslatedMemory
 from vof.outcomes import PowerOff, Reset
+from vof.ports import Partition
 from vof.tree import DeviceTree, Node, decode_cells, decode_int, decode_reg, decode_string
 
 RAM = 64 << 20
@@ -54,10 +56,13 @@ class OnePartition:
             raise PortError(f"no partition {number}")
         return 1024, self.size - 1024
 
+    def list(self) -> list[Partition]:
+        return [Partition(1, *self.find(1), "0x83")]
 
-def disk(name: str, fill: bytes, *, cdrom: bool = False) -> GenericDisk:
+
+def disk(name: str, fill: bytes, *, cdrom: bool = False) -> Disk:
     data = b"".join(fill + b"%6d" % index for index in range(1024))
-    return GenericDisk(name, MemoryDisk(data), OnePartition(len(data)), cdrom)
+    return Disk(name, MemoryDisk(data), OnePartition(len(data)), cdrom)
 
 
 class World:

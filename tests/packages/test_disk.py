@@ -363,7 +363,7 @@ def test_load_brings_the_whole_partition(disk: Disk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "address", "reason"),
     [
-        (":0", BUFFER, "whole disk"),
+        (r":0,\kernel", BUFFER, r"no file \kernel"),
         (r":1,\kernel", BUFFER, r"no file \kernel"),
         (":1", World.SIZE - 4 * MIB + 1, "don't fit"),
     ],

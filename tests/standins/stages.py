@@ -19,13 +19,14 @@ from fakes import Caller, FakeBus, FakeClock, FakeConsole, FakeCpu, FakeHypervis
 from disk_images import LAYOUTS, make_image
 from vof.errors import PortError
 from vof.firmware import OpenFirmware
-from vof.machines.generic import Generic, GenericDisk, GenericOptions
+from vof.machines.disks import Disk as MachineDisk
+from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Program, Site
 from vof.memory import ClaimMap, GuestMemory
 from vof.outcomes import Return
 from vof.packages import MemoryPackage, Mmu, RtcPackage
 from vof.packages.disk import DiskPackage
-from vof.ports import Memory
+from vof.ports import Memory, Partition
 from vof.tree import DeviceTree, Node, encode_int, encode_string
 
 __all__ = ["STAGES", "Stage"]
@@ -58,6 +59,9 @@ class Partitions:
         if number != 1:
             raise PortError(f"no partition {number}")
         return 0x8000, Disk.size - 0x8000
+
+    def list(self) -> list[Partition]:
+        return [Partition(1, *self.find(1), "0x83")]
 
 
 class Stage(Protocol):
@@ -97,7 +101,7 @@ class GenericFake:
             scratch=self._REGION[0] + 0x4000,
             tree_room=(self._REGION[0] + 0x20000, 0x200000),
         )
-        disks = (GenericDisk("", Disk(), Partitions()),)
+        disks = (MachineDisk("", Disk(), Partitions()),)
         options = GenericOptions(disks=disks, bootpath=BOOTPATH, real_mode=real_mode)
         self._machine = Generic(site, OF_3, options)
         self._firmware = self._machine.power_on(0, Program(arguments=ARGUMENTS), _change_nothing)

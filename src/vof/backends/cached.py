@@ -20,12 +20,16 @@ class CachedDisk:
 
     Args:
         base: the disk below. While something is remembered, nobody else may write to it: see `forget`.
+
+    Attributes:
+        bytes_read: how much was read, from wherever it came.
     """
 
     def __init__(self, base: Block) -> None:
         self.base = base
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
         self._next = -1
+        self.bytes_read = 0
 
     @property
     def block_size(self) -> int:
@@ -40,10 +44,13 @@ class CachedDisk:
     def read(self, offset: int, length: int) -> bytes:
         """Port `Block`."""
         if offset < 0 or length < 0 or length >= _CHUNK * _AHEAD:
-            return self.base.read(offset, length)  # it says what is wrong, or is read too fast to be kept
+            data = self.base.read(offset, length)  # it says what is wrong, or is read too fast to be kept
+            self.bytes_read += len(data)
+            return data
         length = max(0, min(length, self.size - offset))
         if not length:
             return b""
+        self.bytes_read += length
         first, last = offset // _CHUNK, (offset + length - 1) // _CHUNK
         pieces = [self._chunk(number) for number in range(first, last + 1)]
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -102,6 +102,11 @@ class NbdDisk:
         """Port `Block`."""
         return self._size
 
+    @property
+    def in_step(self) -> bool:
+        """Whether the conversation goes on: after an error of the server's own it does."""
+        return self._socket.fileno() >= 0
+
     def read(self, offset: int, length: int) -> bytes:
         """Port `Block`."""
         if offset < 0 or length < 0:

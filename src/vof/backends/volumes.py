@@ -1,7 +1,7 @@
-"""Partitions of disks, found by a worker process that a damaged image may crash without taking us along.
+"""Partitions and files of disks, read by a worker process that a damaged image may crash without taking us along.
 
-The library that knows the tables is C and reads what a guest may have written, so it runs in `volume_worker`. The
-worker is started when a partition is first looked for, and serves all disks. It is killed when it takes too long or
+The library that knows them is C and reads what a guest may have written, so it runs in `vof.reader`. The worker is
+started when it is first asked something, and serves all disks. It is killed when it takes too long or
 says what no honest worker says; then, or when it has died, the next question starts another. It reads through this
 side, from the `Block` of the question, so overlays, faults and replay hold.
 """
@@ -20,15 +20,17 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vof.backends import volume_worker
-from vof.backends.volume_worker import HEAD, READ, READ_LIMIT, Kind
+import vof.reader
 from vof.errors import PortError
-from vof.ports import Block
+from vof.ports import Block, Partition
+from vof.reader.protocol import HEAD, READ, READ_LIMIT, Kind
 
-__all__ = ["DiskPartitions", "Volumes"]
+__all__ = ["SCRIPT", "DiskFiles", "DiskPartitions", "Volumes"]
 
+SCRIPT = os.path.join(os.path.dirname(vof.reader.__file__), "main.py")
+"""What is started."""
 _DEADLINE = 10.0
-_ANSWER_LIMIT = 1 << 16
+_ANSWER_LIMIT = 2 << 20
 _REASON_LIMIT = 200
 
 
@@ -54,16 +56,20 @@ class Volumes:
         """The partitions of a disk. Nothing is read or started yet."""
         return DiskPartitions(self, block)
 
+    def files(self, block: Block) -> DiskFiles:
+        """The files on a disk. Nothing is read or started yet."""
+        return DiskFiles(self, block)
+
     def ask(self, block: Block, operation: str, arguments: Mapping[str, object]) -> dict[str, object]:
         """Ask the worker something about a disk.
 
         Args:
             block: the disk that it may read meanwhile.
-            operation: a row of `volume_worker.OPERATIONS`.
+            operation: a row of `vof.reader.main.OPERATIONS`.
             arguments: what that takes; plain values.
 
         Returns:
-            Its answer, unchecked: it was made from a guest's bytes.
+            Its answer, unchecked: it was made from a guest's bytes. A part of a file is under `bytes`.
 
         Raises:
             PortError: there is no answer: the reason is the worker's, or what became of it.
@@ -82,14 +88,14 @@ class Volumes:
             raise PortError(str(refused)) from None
         except TimeoutError:
             self._stop()
-            raise PortError(f"no answer about the disk's partitions within {self.deadline:g} s") from None
+            raise PortError(f"no answer about what is on the disk within {self.deadline:g} s") from None
         except OSError as error:
             died = "" if self._worker is None else self._worker.how_it_died()
             self._stop()
-            raise PortError(f"the reader of partitions {died or f'failed: {error}'}") from None
+            raise PortError(f"the reader of disks {died or f'failed: {error}'}") from None
         except (ValueError, RecursionError) as error:  # JSON's errors are among them
             self._stop()
-            raise PortError(f"the reader of partitions is out of its mind: {error}") from None
+            raise PortError(f"the reader of disks is out of its mind: {error}") from None
         except BaseException:  # a keyboard interrupt, or the disk's own error: the conversation is out of step
             self._stop()
             raise
@@ -108,6 +114,8 @@ class Volumes:
                 if not isinstance(answer, dict):
                     raise ValueError("an answer that is none")
                 return answer
+            if kind == Kind.BYTES:
+                return {"bytes": payload}
             if kind == Kind.FAILED:
                 reason = payload[:_REASON_LIMIT].decode(errors="replace")
                 raise _Refused("".join(c if c.isprintable() else "?" for c in reason))
@@ -156,6 +164,67 @@ class DiskPartitions:
             raise PortError(f"partition {number} lies outside the disk")
         return start, min(size, self.block.size - start)
 
+    def list(self) -> list[Partition]:
+        """Port `Partitions`."""
+        answer = self.volumes.ask(self.block, "list", {}).get("partitions")
+        partitions = []
+        for entry in answer if isinstance(answer, list) else ():
+            try:
+                partition = Partition(**entry)
+            except TypeError:
+                raise PortError("the reader of disks is out of its mind") from None
+            if 0 <= partition.start < self.block.size:
+                partitions.append(partition._replace(size=min(partition.size, self.block.size - partition.start)))
+        return partitions
+
+
+class DiskFiles:
+    """The port `Files` of one disk.
+
+    Args:
+        volumes: who reads its file systems.
+        block: the disk.
+    """
+
+    def __init__(self, volumes: Volumes, block: Block) -> None:
+        self._volumes = volumes
+        self._block = block
+        self._next: tuple[int, str, int] | None = None
+
+    def size(self, partition: int, path: str) -> int:
+        """Port `Files`."""
+        answer = self._ask("stat", partition, path=path)
+        size = answer.get("size")
+        if answer.get("folder"):
+            raise PortError(f"{path} is a folder")
+        if not isinstance(size, int) or size < 0:
+            raise PortError(f"{path} has no size that can be")
+        self._next = partition, path, 0
+        return size
+
+    def read(self, partition: int, path: str, offset: int, length: int) -> bytes:
+        """Port `Files`."""
+        goes_on = self._next == (partition, path, offset)
+        length = min(length, READ_LIMIT)
+        data = self._ask("read", partition, path=path, offset=offset, length=length, goes_on=goes_on).get("bytes")
+        if not isinstance(data, bytes) or len(data) > length:
+            raise PortError(f"{path} can't be read")
+        self._next = partition, path, offset + len(data)
+        return data
+
+    def list(self, partition: int, path: str) -> list[str]:
+        """Port `Files`."""
+        names = self._ask("names", partition, path=path).get("names")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    def blessed(self, partition: int, kind: str) -> str:
+        """Port `Files`."""
+        return str(self._ask("blessed", partition, type=kind).get("path", ""))
+
+    def _ask(self, operation: str, partition: int, **arguments: object) -> dict[str, object]:
+        self._next = None
+        return self._volumes.ask(self._block, operation, {**arguments, "partition": partition, "key": id(self)})
+
 
 class _Refused(Exception):
     """The worker's honest no."""
@@ -169,7 +238,7 @@ class _Worker:
         try:
             self.process = subprocess.Popen(
                 # -P: the modules beside the script are not to be found by their bare names
-                [sys.executable, "-P", volume_worker.__file__],
+                [sys.executable, "-P", SCRIPT],
                 stdin=subprocess.PIPE,  # never written to: its end tells the worker that we are gone
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
@@ -200,7 +269,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             return ""
         if code < 0:
-            return f"died ({signal.strsignal(-code)}): the disk's partition table may be damaged"
+            return f"died ({signal.strsignal(-code)}): what is on the disk may be damaged"
         return f"ended with status {code}"
 
     def kill(self) -> None:

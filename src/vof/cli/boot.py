@@ -64,8 +64,10 @@ def _run(given: Given) -> int:
         return 0
     if asks_for_help(given):
         return show_qemus_help(config)
-    if not config.kernel:
-        raise UsageError("nothing to boot: name a client program by -kernel FILE")
+    if not config.kernel and not config.boots_devices:
+        raise UsageError(
+            "nothing to boot: name a client program by -kernel FILE, a disk by -drive or a network by -netdev"
+        )
     if config.engine_name == "unicorn":
         from vof.cli.contained import wait_for_child
         from vof.cli.progress import erase_what_is_left

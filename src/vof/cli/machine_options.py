@@ -19,7 +19,16 @@ MACHINE = Group(
         Option(("-m",), "SIZE", "RAM: a number of MiB, or with K, M, G or T"),
         Option(("-smp",), "N[,OPTION=VALUE...]", "the number of CPUs"),
         Option(("-numa",), "node[,OPTION=VALUE...]", "a NUMA node, its memory by mem=SIZE", repeats=True),
-        Option(("-drive",), "OPTION=VALUE[,...]", "a disk", repeats=True),
+        Option(
+            ("-drive",),
+            "OPTION=VALUE[,...]",
+            "a disk: file=IMAGE, with format=qcow2, if=virtio and so on",
+            repeats=True,
+        ),
+        *(Option((f"-hd{letter}",), "IMAGE", f"the disk at index {place}") for place, letter in enumerate("abcd")),
+        Option(("-cdrom",), "IMAGE", "a CD-ROM"),
+        Option(("-snapshot",), "", "keep what is written to disks apart, and lose it at the end"),
+        Option(("-blockdev",), "OPTION=VALUE[,...]", "a disk's contents, for a -device", repeats=True),
         Option(("-netdev",), "TYPE[,OPTION=VALUE...]", "the host's side of a network", repeats=True),
         Option(("-device",), "DRIVER[,OPTION=VALUE...]", "a device", repeats=True),
     ),
@@ -30,6 +39,7 @@ PROGRAM = Group(
         Option(("-kernel",), "FILE", "the client program: an ELF file for PowerPC"),
         Option(("-initrd",), "FILE", "its initial RAM disk"),
         Option(("-append",), "TEXT", "its command line"),
+        Option(("-boot",), "[order=]LETTERS", "without -kernel: c boots from disks, d from CD-ROMs, n from networks"),
     ),
 )
 CHANGES = Group(
@@ -64,7 +74,8 @@ ENGINE = Group(
     ),
 )
 HELP = Group("Else", (Option(("-h", "--help"), "", "print this"),))
-_PASSED_ON = ("-netdev", "-device", "-s", "-S")
+_PASSED_ON = ("-netdev", "-device", "-blockdev", "-s", "-S")
+_INDEXED = {"-hda": 0, "-hdb": 1, "-hdc": 2, "-hdd": 3, "-cdrom": 2}
 
 
 def config_from(given: Given) -> Config:
@@ -83,7 +94,9 @@ def config_from(given: Given) -> Config:
         kernel=given.last("-kernel"),
         initrd=given.last("-initrd"),
         append=given.last("-append"),
-        drives=given.all("-drive"),
+        drives=_drives(given),
+        snapshot="-snapshot" in given,
+        boot=given.last("-boot"),
         bios=given.last("-bios"),
         qemu=given.last("--qemu"),
         extra=(*given.arguments(_PASSED_ON), *given.rest),
@@ -93,3 +106,15 @@ def config_from(given: Given) -> Config:
         record=given.last("--record"),
         nvram=given.last("--nvram"),
     )
+
+
+def _drives(given: Given) -> list[str]:
+    """All that names a disk, as `-drive` would."""
+    drives = []
+    for name, value in given.options:
+        if name == "-drive":
+            drives.append(value)
+        elif name in _INDEXED:
+            media = "cdrom" if name == "-cdrom" else "disk"
+            drives.append(f"file={value.replace(',', ',,')},media={media},index={_INDEXED[name]}")
+    return drives

@@ -5,7 +5,7 @@
 #     ended PID           … it has ended, and its number may be somebody else's soon
 #     tty DEVICE STATE    the terminal, and how it was (stty -g)
 #     tty                 … it has been restored
-#     remove PATH         this file must not outlive us
+#     remove PATH         this file or folder must not outlive us
 #     removed PATH        … it is gone
 # At the end of the pipe, whatever is left is done.
 runs() {                        # whether a process is there, and more than a zombie
@@ -36,7 +36,7 @@ done
 for pid in $pids; do kill -TERM "$pid" && kill -CONT "$pid"; done
 # In the background: a terminal whose output is held up keeps stty waiting.
 if [ -n "$device" ]; then stty "$state" <"$device" & fi
-for path do rm -f -- "$path"; done
+for path do rm -rf -- "$path"; done
 tries=20
 for pid in $pids; do
     while [ $tries -gt 0 ] && runs "$pid"; do

@@ -77,6 +77,7 @@ class OpenFirmware:
         callback_entry: what the client passed to `set-callback`.
         symbol_lookup: what it passed to `set-symbol-lookup`.
         quiesced: whether it has taken the machine over.
+        next_ihandle: the handle of the next instance.
         depth: client calls being answered now, one inside the other.
         listeners: who gets the events.
         rows: the services by name: the table, or what a user's hooks have made of it.
@@ -109,7 +110,7 @@ class OpenFirmware:
         self.rows: Mapping[str, Service] = SERVICES
         self.hooked = ""
         self.instances: dict[int, Instance] = {}
-        self._next_ihandle = FIRST_IHANDLE
+        self.next_ihandle = FIRST_IHANDLE
         self._property_budget = PROPERTIES_LIMIT
 
     def call(self, address: int) -> Outcome:
@@ -203,14 +204,14 @@ class OpenFirmware:
             raise GuestFault("{} instances are open", len(self.instances))
         if "open" not in steps[-1].node.methods:
             raise GuestFault('no method "open" in {}', steps[-1].node.path)
-        if self._next_ihandle + len(steps) > LAST_IHANDLE:
+        if self.next_ihandle + len(steps) > LAST_IHANDLE:
             raise GuestFault("all ihandles were given out")
         chain: list[Instance] = []
         try:
             for step in steps:
                 parent = chain[-1] if chain else None
-                instance = Instance(self._next_ihandle, step.node, parent, step.unit, step.arguments)
-                self._next_ihandle += 1
+                instance = Instance(self.next_ihandle, step.node, parent, step.unit, step.arguments)
+                self.next_ihandle += 1
                 if not self._call_open(instance):
                     raise GuestFault("{} could not be opened", step.node.path)
                 self.instances[instance.ihandle] = instance

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
+from vof.machines.disks import Disk, set_aliases
 from vof.machines.machine import Program, Site, StartState, furnish_standard_nodes, publish_available
 from vof.memory import ClaimMap, PairedClaims, TranslatedMemory
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage, Mmu, PageTable, RtcPackage
 from vof.packages.disk import DiskPackage
 from vof.packages.page_table import PAGE
-from vof.ports import Block, Memory, Partitions
+from vof.ports import Memory
 from vof.tree import (
     DeviceTree,
     Node,
@@ -30,7 +31,7 @@ from vof.tree import (
     parse_fdt,
 )
 
-__all__ = ["Generic", "GenericDisk", "GenericOptions", "page_table_room"]
+__all__ = ["Generic", "GenericOptions", "page_table_room"]
 
 _COMMANDS: Mapping[str, Outcome] = {
     "reset-all": Reset(),
@@ -44,23 +45,6 @@ _TRANSLATION = 0x30
 _SDR1 = 25
 _UPPER_BATS = (528, 530, 532, 534, 536, 538, 540, 542)
 """The halves that make block address translations valid: one that a client left would hide the page table."""
-
-
-@dataclass(frozen=True, slots=True)
-class GenericDisk:
-    """A disk of the machine.
-
-    Attributes:
-        name: what to call it besides `disk` and a number, an alias too; "" for nothing.
-        block: its contents.
-        partitions: its partitions.
-        cdrom: whether it is a CD-ROM, whose aliases are `cdrom` and a number.
-    """
-
-    name: str
-    block: Block
-    partitions: Partitions
-    cdrom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +67,7 @@ class GenericOptions:
     pvr: int = 0x00080301
     timebase_frequency: int = 25_000_000
     clock_frequency: int = 400_000_000
-    disks: tuple[GenericDisk, ...] = ()
+    disks: tuple[Disk, ...] = ()
     bootpath: str = ""
     real_mode: bool = True
     clock_offset: int = 0
@@ -220,10 +204,8 @@ class Generic:
         serial.methods.update(console.methods())
         rtc = _have(tree, "/rtc", {"device_type": encode_string("rtc")})
         rtc.methods.update(self.rtc.methods())
-        aliases = {"ttya": _CONSOLE}
-        self._add_disks(tree, aliases)
-        for name, path in aliases.items():
-            tree.set("/aliases", name, encode_string(path))
+        tree.set("/aliases", "ttya", encode_string(_CONSOLE))
+        self._add_disks(tree)
         self._fill_chosen(tree, program)
 
     def _add_cpu(self, tree: DeviceTree) -> None:
@@ -251,22 +233,21 @@ class Generic:
         )
         cpu.methods.update(OPENABLE)
 
-    def _add_disks(self, tree: DeviceTree, aliases: dict[str, str]) -> None:
+    def _add_disks(self, tree: DeviceTree) -> None:
         if not self._options.disks:
             return
         disks = _have(tree, "/disks", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
         disks.methods.update(OPENABLE)
-        counts = {"disk": 0, "cdrom": 0}
+        paths = []
         for number, disk in enumerate(self._options.disks):
             node = tree.add(
                 disks, f"disk@{number:x}", {"device_type": encode_string("block"), "reg": encode_int(number)}
             )
-            node.methods.update(DiskPackage(self.memory, disk.block, disk.partitions).methods())
-            kind = "cdrom" if disk.cdrom else "disk"
-            for alias in (kind, f"{kind}{counts[kind]}", disk.name):
-                if alias:
-                    aliases.setdefault(alias, node.path)
-            counts[kind] += 1
+            node.methods.update(
+                DiskPackage(self.memory, disk.block, disk.partitions, disk.files, self._site.region[0]).methods()
+            )
+            paths.append((node.path, disk))
+        set_aliases(tree, paths, {})
 
     def _fill_chosen(self, tree: DeviceTree, program: Program) -> None:
         chosen = _node(tree, "/chosen").properties

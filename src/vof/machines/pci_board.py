@@ -6,11 +6,12 @@ the CPU and RAM works before `power_on` has run the table's set-up over the `Bus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
+from vof.machines.disks import Disk, DiskNodes
 from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
 from vof.machines.rtas import NVRAM_SIZE, GuestRtas
 from vof.machines.uart import UartConsole
@@ -58,6 +59,7 @@ class PciHost:
         form: how the first register is written.
         lines: interrupt lines by device and function.
         slot_line: the line of any other function; 255 for none.
+        name: what QEMU calls it.
     """
 
     path: str
@@ -67,6 +69,7 @@ class PciHost:
     form: Form = Form.PLAIN
     lines: Mapping[tuple[int, int], int] = field(default_factory=dict)
     slot_line: int = 255
+    name: str = ""
 
     def route(self, function: Function, pin: int) -> int:
         """The interrupt line of a function: the boards that are known have the same for all its pins."""
@@ -89,6 +92,7 @@ class PciBoardFacts:
         uart: the address of the first register of its serial line's 16550; 0 for none that is known.
         rtc: the path of the clock's node and the address of its index port; "" where there is none.
         aliases: names and paths.
+        disk_aliases: the board's own names for the first disk and the first CD-ROM: by `disk` and `cdrom`.
         names: names of PCI devices by class and subclass, where the board has other than the usual ones.
         rtas: whether it has RTAS.
     """
@@ -103,6 +107,7 @@ class PciBoardFacts:
     uart: int = 0
     rtc: tuple[str, int] = ("", 0)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    disk_aliases: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     rtas: bool = False
     alive: Access | None = None
@@ -118,6 +123,7 @@ class PciBoard:
         pvr: its processor's version.
         nvram: what is in its NVRAM, `vof.machines.rtas.NVRAM_SIZE` bytes.
         by_uart: whether the console's characters pass through the serial line's device.
+        disks: its disks.
 
     Attributes:
         rtas: its RTAS, if it has one.
@@ -125,7 +131,15 @@ class PciBoard:
     """
 
     def __init__(
-        self, site: Site, model: str, facts: PciBoardFacts, pvr: int, nvram: bytes = b"", *, by_uart: bool = False
+        self,
+        site: Site,
+        model: str,
+        facts: PciBoardFacts,
+        pvr: int,
+        nvram: bytes = b"",
+        *,
+        by_uart: bool = False,
+        disks: Sequence[Disk] = (),
     ) -> None:
         self._site = site
         self._model = model
@@ -135,6 +149,8 @@ class PciBoard:
         self._claims.reserve(*site.region)
         self.reports: list[str] = []
         self._port: Console = UartConsole(site.bus, facts.uart, site.console) if by_uart else site.console
+        hosts = {host.name: host.path for host in facts.hosts}
+        self.disks = DiskNodes(site.memory, self._claims, disks, hosts, site.region[0])
         self.rtas = GuestRtas(site, nvram or bytes(NVRAM_SIZE)) if facts.rtas else None
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
@@ -200,6 +216,7 @@ class PciBoard:
             self.rtas.furnish(tree, console)
         for name, path in facts.aliases.items():
             tree.set("/aliases", name, encode_string(path))
+        self.disks.add(tree, facts.disk_aliases)
         chosen = tree.find("/chosen")
         assert chosen is not None
         chosen.properties["bootargs"] = encode_string(program.arguments)

@@ -148,11 +148,13 @@ PEGASOS2 = PciBoardFacts(
             Windows(io=(0x1000, 0xF000), memory=(0x80000000, 0x40000000)),
             lines={(_VIA, 1): 14} | {(_VIA, function): _SLOT_INTERRUPT for function in (2, 3, 5, 6)},
             slot_line=_SLOT_INTERRUPT,
+            name="pcihost1",
         ),
         PciHost(
             "/pci@c0000000",
             *(_MV64361 + 0xCF8, _MV64361 + 0xCFC),
             Windows(io=(0x1000, 0xF000), memory=(0xC0000000, 0x20000000)),
+            name="pcihost0",
         ),
     ),
     names={0x0680: "other"},
@@ -223,4 +225,5 @@ PEGASOS2 = PciBoardFacts(
     rtas=True,
     alive=Access(BusOp.READ, _MV64361 + 0x278, 4),
     aliases={"ttya": _SERIAL, "rtc": _RTC, "pci": _PCI},
+    disk_aliases={"disk": "hd", "cdrom": "cd"},
 )

@@ -28,6 +28,7 @@ class MachineProfile:
         resets: whether QEMU's machine survives its own reset.
         stub: the stub that the trap `mailbox` has there: `pseries`, or `rom32` at 0xfff00000.
         stub_at: where that is in the file.
+        drives: what QEMU attaches a drive to that doesn't say, `scsi` or `ide`; "" where the firmware has no disks.
     """
 
     name: str
@@ -47,6 +48,7 @@ class MachineProfile:
     resets: bool = True
     stub: str = "pseries"
     stub_at: int = 0
+    drives: str = ""
 
 
 MACHINES: dict[str, MachineProfile] = {
@@ -63,6 +65,7 @@ MACHINES: dict[str, MachineProfile] = {
             least_memory=256 << 20,
             most_memory=16 << 30,
             console="hvc0",
+            drives="scsi",
         ),
         MachineProfile(
             name="generic",
@@ -104,6 +107,7 @@ MACHINES: dict[str, MachineProfile] = {
             firmware_size=512 << 10,
             reset_vector=0xFFF00100,
             firmware_at=-1,
+            drives="ide",
             resets=False,  # the MV64361's registers are gone afterwards
             stub="rom32",
         ),

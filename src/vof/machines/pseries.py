@@ -6,11 +6,12 @@ A hypercall, H_CAS, answers `ibm,client-architecture-support` with a whole new t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from vof.errors import EngineError, GuestFault
 from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
+from vof.machines.disks import Disk, DiskNodes
 from vof.machines.machine import (
     Program,
     Site,
@@ -59,17 +60,21 @@ class Pseries:
     Args:
         site: ports and the firmware's region.
         model: what `/openprom` `model` says.
+        disks: its disks.
 
     Attributes:
         reports: what of its devices found no room, in words.
+        disks: the nodes of its disks.
     """
 
-    def __init__(self, site: Site, model: str) -> None:
+    def __init__(self, site: Site, model: str, disks: Sequence[Disk] = ()) -> None:
         self._site = site
         self._model = model
         self.reports: list[str] = []
         self._change: Callable[[DeviceTree], None] = _no_change
         self._console = ConsolePackage(site.memory, site.console)
+        self._claims = ClaimMap(site.memory.size)
+        self.disks = DiskNodes(site.memory, self._claims, disks, {}, site.region[0])
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         """See `vof.machines.Machine`.
@@ -83,7 +88,6 @@ class Pseries:
             tree = parse_fdt(self._flattened(tree_address))
         except (FdtError, GuestFault) as fault:
             raise EngineError(f"the machine's tree can't be used: {fault}") from None
-        self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
         for start, size in (program.kernel, program.initrd):
             if size:
@@ -127,6 +131,7 @@ class Pseries:
         """Add what no tree of QEMU's has. Again after the tree was replaced."""
         self.reports += [each for each in complete_pci(self._tree, self._rtas) if each not in self.reports]
         self._install_methods()
+        self.disks.add(self._tree)
         self._change(self._tree)
 
     def _install_methods(self) -> None:

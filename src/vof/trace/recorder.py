@@ -31,14 +31,16 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "clock": ("milliseconds", "sleep", "wall"),
     "console": ("write", "read", "wait"),
     "cpu": ("call",),
-    "files": ("read", "size", "list"),
+    "files": ("size", "read", "list", "blessed"),
     "hypervisor": ("hypercall",),
     "network": ("send", "receive"),
-    "partitions": ("find",),
+    "partitions": ("find", "list"),
     "store": ("read", "write"),
 }
 """The methods of each port but `Memory`."""
 _CONSTANTS = ("block_size", "size", "mac")
+_WITHOUT = ("partitions", "files")
+"""Ports that have none of these."""
 _WHOLE_READ = 1 << 20
 """Bytes of guest memory read at once which are written out: the firmware's answer rests on them."""
 _REPEATED = 1 << 12
@@ -103,7 +105,8 @@ class Recorder:
             kind: a key of `METHODS`.
             port: the port.
         """
-        constants = {each: getattr(port, each) for each in _CONSTANTS if kind != "partitions" and hasattr(port, each)}
+        names = () if kind in _WITHOUT else _CONSTANTS
+        constants = {each: getattr(port, each) for each in names if hasattr(port, each)}
         if constants:
             self._constants[name] = constants
         return _RecordedPort(self, name, kind, port)

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware.hypervisor import VirtualHypervisor
+    from vof.machines.disks import Disk, DiskNodes
     from vof.machines.generic import GenericOptions
     from vof.machines.machine import Machine, Site
     from vof.machines.rtas import GuestRtas
     from vof.ports import Store
     from vof.vm.config import Config
+    from vof.vm.qemu_disks import QemuDisks
 
 __all__ = ["Board", "make_board"]
 
@@ -39,9 +41,11 @@ class Board(Protocol):
 
     Attributes:
         state: what of the machine a run changes, besides its firmware: for snapshots.
+        tend: called now and then while a disk or a network is waited for; whoever runs the machine sets it.
     """
 
     state: Any
+    tend: Callable[[], object]
 
     @property
     def engine(self) -> Engine:
@@ -116,6 +120,20 @@ class Board(Protocol):
         """The state was put back: have the engine know of it."""
         ...
 
+    def taken_over(self) -> None:
+        """The client program has taken the machine over, and its drivers its devices."""
+        ...
+
+    @property
+    def boot_first(self) -> Sequence[str]:
+        """Paths of the devices that the user gave a place among those to boot from, in that order."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that the firmware read from disks."""
+        ...
+
     @property
     def hypervisor(self) -> VirtualHypervisor | None:
         """What the machine provides besides the client interface; None where that is the engine's business."""
@@ -137,9 +155,10 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
         raise UsageError(f"--nvram {config.nvram}: only pegasos2 has an NVRAM that can be kept")
     if config.engine_name == "qemu":
         engine = _qemu(config)
-        if config.profile.stub == "rom32":
-            return _Rom(engine, config)
-        return _Prep40(engine) if config.profile.name == "40p" else _Pseries(engine)
+        if config.profile.name == "40p":
+            return _Prep40(engine)
+        disks = _qemu_disks(engine, config, wrap)
+        return _Rom(engine, config, disks) if config.profile.stub == "rom32" else _Pseries(engine, disks)
     if config.engine_name == "external" and config.profile.name == "pseries":
         return _Pseries(_external(config, bits=64))
     if config.profile.name == "pseries" and config.engine_name == "unicorn":
@@ -154,6 +173,7 @@ class _Plain:
         self.disks: Sequence[OverlayDisk] = ()
         self.state: Any = None
         self.notices: list[str] = []
+        self.tend: Callable[[], object] = _nothing
 
     def save(self) -> None:
         pass
@@ -178,16 +198,71 @@ class _Plain:
     def hypervisor(self) -> VirtualHypervisor | None:
         return None
 
+    def taken_over(self) -> None:
+        pass
+
+    @property
+    def boot_first(self) -> Sequence[str]:
+        return ()
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(disk.bytes_read for disk in self.disks)
+
     def close(self) -> None:
         pass
 
 
-class _Pseries(_Plain):
+class _QemuPlain(_Plain):
+    """What a board of QEMU's with disks says."""
+
+    def __init__(self, disks: QemuDisks | None) -> None:
+        super().__init__()
+        self._qemu_disks = disks
+        self._nodes: DiskNodes | None = None
+        if disks is not None:
+            disks.tend = self._tend
+
+    def warm_up(self) -> None:
+        if self._qemu_disks is not None:
+            import qemu.qmp
+
+            assert qemu.qmp
+
+    @property
+    def boot_first(self) -> Sequence[str]:
+        return self._nodes.first if self._nodes is not None else ()
+
+    def find_disks(self) -> tuple[Disk, ...]:
+        """The disks of this boot."""
+        if self._qemu_disks is None:
+            return ()
+        self._qemu_disks.find()
+        return self._qemu_disks.disks
+
+    def taken_over(self) -> None:
+        if self._qemu_disks is not None:
+            self._qemu_disks.let_go()
+
+    @property
+    def bytes_read(self) -> int:
+        return self._qemu_disks.bytes_read if self._qemu_disks is not None else 0
+
+    def close(self) -> None:
+        if self._qemu_disks is not None:
+            self._qemu_disks.close()
+
+    def _tend(self) -> None:
+        self.tend()
+
+
+class _Pseries(_QemuPlain):
     """`pseries` where the hypervisor is on the engine's side, and gives the tree."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__()
+    def __init__(self, engine: Engine, disks: QemuDisks | None = None) -> None:
+        super().__init__(disks)
         self.engine = engine
+        self._disks: tuple[Disk, ...] = ()
 
     @property
     def load_limit(self) -> int:
@@ -197,16 +272,25 @@ class _Pseries(_Plain):
         import vof.machines.pseries
 
         assert vof.machines.pseries
+        super().warm_up()
+
+    def prepare(self, site: Site, hello: Hello) -> Hello:
+        self._disks = self.find_disks()
+        return hello
 
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        machine = Pseries(site, _MODEL)
+        machine = Pseries(site, _MODEL, self._disks)
+        self._nodes = machine.disks
+        machine.disks.reports = self.notices
         machine.reports = self.notices
         return machine
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "pseries", "model": _MODEL}
+        from vof.vm.disk_facts import describe_disks
+
+        return {"kind": "pseries", "model": _MODEL, "disks": describe_disks(self._disks)}
 
     def start(self, jump: Jump) -> Jump:
         return jump
@@ -333,16 +417,17 @@ class _Generic(_Plain):
         self._drives = open_drives(config.drives)
         if self._drives:
             from vof.backends import OverlayDisk, Volumes
-            from vof.machines.generic import GenericDisk
+            from vof.machines.disks import Disk
 
             volumes = self._volumes = Volumes()
             self.disks = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
             disks = [
-                GenericDisk(
-                    drive.name,
-                    wrap(f"block{number}", "block", disk),
-                    wrap(f"partitions{number}", "partitions", volumes.partitions(disk)),
-                    drive.media == "cdrom",
+                Disk(
+                    name=drive.name,
+                    block=wrap(f"block{number}", "block", disk),
+                    partitions=wrap(f"partitions{number}", "partitions", volumes.partitions(disk)),
+                    files=wrap(f"files{number}", "files", volumes.files(disk)),
+                    cdrom=drive.media == "cdrom",
                 )
                 for number, (drive, disk) in enumerate(zip(self._drives, self.disks, strict=True))
             ]
@@ -354,6 +439,7 @@ class _Generic(_Plain):
         for number, disk in enumerate(self._options.disks):
             ports[f"disk{number}"] = disk.block
             ports[f"partitions{number}"] = disk.partitions
+            ports[f"files{number}"] = disk.files
         return ports
 
     @property
@@ -439,12 +525,13 @@ class _Prep40(_Plain):
         return jump
 
 
-class _Rom(_Plain):
+class _Rom(_QemuPlain):
     """A board of QEMU's whose firmware is in ROM, and that has no tree of its own."""
 
-    def __init__(self, engine: QemuEngine, config: Config) -> None:
-        super().__init__()
+    def __init__(self, engine: QemuEngine, config: Config, disks: QemuDisks | None) -> None:
+        super().__init__(disks)
         self.engine = engine
+        self._disks: tuple[Disk, ...] = ()
         self._name = name = config.profile.name
         nvram = config.nvram
         console = config.machine_options.get("console", "host") if "console" in config.profile.own_options else "host"
@@ -472,6 +559,7 @@ class _Rom(_Plain):
         import vof.machines.boards
 
         assert vof.machines.boards
+        super().warm_up()
 
     def prepare(self, site: Site, hello: Hello) -> Hello | None:
         from vof.backends import HostConsole
@@ -481,9 +569,12 @@ class _Rom(_Plain):
         self._pvr = hello.pvr or self.engine.cpu_version()[1]
         alive = BOARDS[self._name].alive
         if self._started and alive is not None and site.bus.run([alive]) == [0]:
+            if self._qemu_disks is not None:
+                self._qemu_disks.forget()
             self.engine.relaunch()
             return None
         self._started = True
+        self._disks = self.find_disks()
         if self._by_uart:
             assert isinstance(site.console, HostConsole)
             site.console.hand_over()  # what is typed goes to the device from the start
@@ -493,8 +584,11 @@ class _Rom(_Plain):
         from vof.machines.boards import BOARDS
         from vof.machines.pci_board import PciBoard
 
-        board = PciBoard(site, _MODEL, BOARDS[self._name], self._pvr, self._contents, by_uart=self._by_uart)
+        facts = BOARDS[self._name]
+        board = PciBoard(site, _MODEL, facts, self._pvr, self._contents, by_uart=self._by_uart, disks=self._disks)
         self._rtas, board.reports = board.rtas, self.notices
+        self._nodes = board.disks
+        board.disks.reports = self.notices
         return board
 
     def save(self) -> None:
@@ -512,6 +606,8 @@ class _Rom(_Plain):
             self._nvram.save(contents)
 
     def describe(self) -> dict[str, Any]:
+        from vof.vm.disk_facts import describe_disks
+
         nvram = self._contents.rstrip(b"\0").decode("latin-1")
         return {
             "kind": "board",
@@ -520,6 +616,7 @@ class _Rom(_Plain):
             "pvr": self._pvr,
             "nvram": nvram,
             "uart": self._by_uart,
+            "disks": describe_disks(self._disks),
         }
 
     def start(self, jump: Jump) -> Jump:
@@ -530,10 +627,16 @@ class _Rom(_Plain):
 
 
 def _describe_generic(options: GenericOptions) -> dict[str, Any]:
+    from vof.vm.disk_facts import describe_disks
+
     facts = {each.name: getattr(options, each.name) for each in fields(options)}
     facts["tree"] = options.tree.decode("latin-1")
-    facts["disks"] = [{"name": disk.name, "cdrom": disk.cdrom} for disk in options.disks]
+    facts["disks"] = describe_disks(options.disks)
     return {"kind": "generic", "model": _MODEL, "options": facts}
+
+
+def _nothing() -> None:
+    pass
 
 
 def _switch(text: str, name: str) -> bool:
@@ -548,6 +651,14 @@ def _qemu(config: Config) -> QemuEngine:
     if config.trap not in ("", "mailbox", "breakpoint"):
         raise UsageError(f"--trap {config.trap}: stock QEMU has mailbox and breakpoint")
     return QemuEngine(config.qemu_options())
+
+
+def _qemu_disks(engine: QemuEngine, config: Config, wrap: Callable[[str, str, Any], Any]) -> QemuDisks | None:
+    if not config.profile.drives or not config.has_disks:
+        return None
+    from vof.vm.qemu_disks import QemuDisks
+
+    return QemuDisks(engine, config.qemu_drives, wrap)
 
 
 def _external(config: Config, *, bits: int) -> ExternalEngine:

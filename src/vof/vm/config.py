@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from vof.engines.qemu.command import QemuOptions, find_qemu, parse_numa, parse_size
 from vof.errors import UsageError
 from vof.machines import MACHINES, MachineProfile
+from vof.vm.drive_options import QemuDrives
 
 __all__ = ["ENGINES", "Config"]
 
 ENGINES = ("qemu", "unicorn")
 _PACKAGE = "qemu-system-ppc"
 CLOCKS = ("host", "virtual")
+_DISK_OPTIONS = frozenset(
+    f"{dashes}{name}" for dashes in ("-", "--") for name in ("blockdev", "drive", "hda", "hdb", "hdc", "hdd", "cdrom")
+)
+_NETWORK_OPTIONS = ("-netdev", "-nic", "-net", "--netdev", "--nic", "--net")
+_BOOT_KEYS = ("order", "once", "menu", "strict", "splash", "splash-time", "reboot-timeout")
 _64_BIT_ELF = b"\x7fELF\x02"
 
 
@@ -34,6 +40,8 @@ class Config:
         initrd: an initial RAM disk's file.
         append: the client program's command line.
         drives: `-drive` values.
+        boot: what is booted without a kernel, as for `-boot`: `order=cdn`, `once=d`, or the letters alone.
+        snapshot: whether all writes to drives are kept apart and lost at the end.
         memory_file: for the engine `external`: the file that is the RAM of somebody else's emulator.
         bios: a firmware for the guest, QEMU's `vof.bin`; on the unicorn engine.
         qemu: the QEMU program, "" for the machine's usual one.
@@ -57,6 +65,8 @@ class Config:
     initrd: str = ""
     append: str = ""
     drives: Sequence[str] = ()
+    boot: str = ""
+    snapshot: bool = False
     memory_file: str = ""
     bios: str = ""
     qemu: str = ""
@@ -176,6 +186,52 @@ class Config:
             return False
         return True
 
+    @property
+    def boot_options(self) -> dict[str, str]:
+        """What `-boot` says: `order`, `once` and others.
+
+        Raises:
+            UsageError: it can't be understood.
+        """
+        from vof.firmware.boot_order import check_order
+
+        options: dict[str, str] = {}
+        for place, word in enumerate(self.boot.split(",") if self.boot else ()):
+            key, equals, value = word.partition("=")
+            if not equals and place == 0:
+                key, value = "order", word
+            if key not in _BOOT_KEYS:
+                raise UsageError(f'-boot {self.boot}: unknown option "{key}": there are {", ".join(_BOOT_KEYS)}')
+            options[key] = value
+        for key in ("order", "once"):
+            check_order(options.get(key, ""))
+        return options
+
+    @property
+    def boots_devices(self) -> bool:
+        """Whether the machine boots from what it has, without a kernel given by name."""
+        return not self.kernel and (self.has_disks or any(name in self.extra for name in _NETWORK_OPTIONS))
+
+    @property
+    def has_disks(self) -> bool:
+        """Whether QEMU may have disks for the firmware."""
+        return bool(self.drives) or any(argument in _DISK_OPTIONS for argument in self.extra)
+
+    @property
+    def qemu_drives(self) -> QemuDrives:
+        """What the drives come to for QEMU, with the other arguments behind them.
+
+        Raises:
+            UsageError: one can't be understood.
+        """
+        interface = self.profile.drives
+        if interface and self.has_disks:
+            from vof.vm.qemu_drives import qemu_drives
+
+            return qemu_drives(interface, self.drives, self.extra, snapshot=self.snapshot)
+        plain = [argument for value in self.drives for argument in ("-drive", value)]
+        return QemuDrives([*plain, *(("-snapshot",) if self.snapshot else ()), *self.extra])
+
     def qemu_options(self) -> QemuOptions:
         """What the QEMU engine is to start.
 
@@ -192,7 +248,7 @@ class Config:
         given = {option.split("=")[0] for option in asked.split(",")}
         machine = ",".join([asked, *(o for o in profile.options if o.split("=")[0] not in given)])
         extra = [argument for value in others for argument in ("-numa", value)]
-        extra += [argument for value in self.drives for argument in ("-drive", value)]
+        drives = self.qemu_drives.arguments
         return QemuOptions(
             program=self.qemu or profile.qemu,
             machine=machine,
@@ -209,7 +265,7 @@ class Config:
             resets=profile.resets,
             stub=profile.stub,
             stub_at=profile.stub_at,
-            extra=(*extra, "-action", "panic=pause", *self.extra),
+            extra=(*extra, *(("-boot", self.boot) if self.boot else ()), "-action", "panic=pause", *drives),
         )
 
 

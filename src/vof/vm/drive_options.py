@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from vof.errors import UsageError
 
-__all__ = ["PROTOCOL", "format_of", "one_of", "split_drive", "switch"]
+__all__ = ["PROTOCOL", "QemuDrives", "format_of", "one_of", "split_drive", "switch"]
 
 PROTOCOL = re.compile(r"[a-z][a-z0-9+-]+:", re.IGNORECASE)
 """How the name of an image begins that is no file here."""
@@ -22,6 +23,21 @@ _QCOW2_HEAD = struct.Struct(">4sIQ")
 _QCOW2_MAGIC = b"QFI\xfb"
 _SWITCHES = ("readonly", "read-only", "snapshot")
 _SWITCH = {**dict.fromkeys(("on", "yes", "true", "y"), True), **dict.fromkeys(("off", "no", "false", "n"), False)}
+
+
+@dataclass(slots=True)
+class QemuDrives:
+    """What drives come to.
+
+    Attributes:
+        arguments: QEMU's, with what the user gave besides drives behind them.
+        names: the drives' ids in the user's order, the names that QEMU gives them where they have none.
+        images: the paths of the image files that are there, and whether each one is written to.
+    """
+
+    arguments: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    images: list[tuple[str, bool]] = field(default_factory=list)
 
 
 def split_drive(value: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from vof.backends import OverlayDisk, RawDisk
+from vof.backends.image_lock import ImageLocks
 from vof.backends.qemu_nbd import ImageDisk
 from vof.errors import UsageError
 from vof.ports import Block
@@ -45,6 +46,7 @@ class Drive:
         read_only: whether the guest's writes fail.
         block: the disk, for the firmware: the image, or an overlay over it (`snapshot=on`).
         image: the file.
+        locks: the locks of this drive and of others.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Drive:
     read_only: bool
     block: Block
     image: RawDisk | ImageDisk
+    locks: ImageLocks
 
     def reopen(self) -> None:
         """Open the file anew, in a forked child.
@@ -59,11 +62,13 @@ class Drive:
         Raises:
             PortError: it is no longer there.
         """
+        self.locks.close()  # the parent's hold
         self.image.reopen()
 
     def close(self) -> None:
         """Close the file."""
         self.image.close()
+        self.locks.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,11 @@ class _Wish:
     snapshot: bool
     name: str
     index: int | None
+
+    @property
+    def writable(self) -> bool:
+        """Whether the image is written to."""
+        return not self.read_only and not self.snapshot
 
 
 def open_drives(values: Sequence[str], *, snapshot: bool = False) -> list[Drive]:
@@ -94,13 +104,15 @@ def open_drives(values: Sequence[str], *, snapshot: bool = False) -> list[Drive]
     """
     placed = _place([_parse(value, snapshot) for value in values])
     drives: list[Drive] = []
+    locks = ImageLocks((wish.file, wish.writable) for _, wish in placed)
     try:
         for place, wish in placed:
-            drives.append(_open(wish, wish.name or f"{wish.media}{place}"))
+            drives.append(_open(wish, wish.name or f"{wish.media}{place}", locks))
         _check_apart(drives)
     except BaseException:
         for drive in drives:
             drive.close()
+        locks.close()
         raise
     return drives
 
@@ -176,8 +188,8 @@ def _place(wishes: Iterable[_Wish]) -> list[tuple[int, _Wish]]:
     return sorted(taken.items())
 
 
-def _open(wish: _Wish, name: str) -> Drive:
-    writable = not wish.read_only and not wish.snapshot
+def _open(wish: _Wish, name: str, locks: ImageLocks) -> Drive:
+    writable = wish.writable
     block_size = _CDROM_BLOCK if wish.media is Media.CDROM else 512
     image: RawDisk | ImageDisk
     try:
@@ -190,7 +202,7 @@ def _open(wish: _Wish, name: str) -> Drive:
             raise UsageError(f"{error}: it takes local images; --engine qemu has QEMU's protocols") from None
         raise
     overlaid = wish.snapshot and not wish.read_only
-    return Drive(name, wish.media, wish.read_only, OverlayDisk(image) if overlaid else image, image)
+    return Drive(name, wish.media, wish.read_only, OverlayDisk(image) if overlaid else image, image, locks)
 
 
 def _check_apart(drives: Iterable[Drive]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from vof.backends import HostClock, VirtualClock
     from vof.engines.engine import Engine
     from vof.firmware import OpenFirmware
+    from vof.firmware.boot import Started
     from vof.machines.machine import Program, Site
     from vof.trace.recorder import Recorder
     from vof.trace.watcher import Watcher
@@ -197,6 +199,26 @@ class Observers:
         self._firmware = firmware
         self._settle()
         return firmware
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """While the firmware loads a program, nobody watches it: it is no client call's doing."""
+        tap = self._tap
+        watched = self._watcher is not None and tap is not None
+        if tap is not None:
+            tap.close()
+        try:
+            yield
+        finally:
+            if watched and tap is not None:
+                tap.open()
+
+    def loaded(self, started: Started) -> None:
+        """The firmware has loaded a program from a device. A replay does without, and needs what came of it."""
+        if self._recorder is not None and self._firmware is not None:
+            start, end = started.placement.start, started.placement.end
+            facts = {"path": started.path, "arguments": started.arguments}
+            self._recorder.note("loaded", claim=[start, end - start], ihandle=self._firmware.next_ihandle, **facts)
 
     def restored(self, firmware: OpenFirmware) -> None:
         """The VM has another firmware: one out of a snapshot."""

@@ -16,15 +16,18 @@ from typing import Any
 from vof.errors import MemoryFault, PortError, UsageError
 from vof.events import ClientReturn, Event
 from vof.firmware import OpenFirmware
-from vof.machines.generic import Generic, GenericDisk, GenericOptions
+from vof.firmware.boot import publish
+from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Machine, Program, Site
 from vof.machines.pseries import Pseries
 from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, PowerOff, Reset
+from vof.ports import Partition
 from vof.trace.lines import Line, data_of, event_of, flat_tree, port_value, shortened
 from vof.trace.recorder import METHODS
 from vof.trace.recording import Recording
 from vof.tree import parse_fdt
 from vof.vm.changes import TreeChanges
+from vof.vm.disk_facts import described_disks
 from vof.vm.guest_firmware import announce
 
 __all__ = ["Difference", "Replayed", "replay"]
@@ -132,6 +135,10 @@ class _Replay:
             self._call(line)
         elif kind == "boot":
             self._boot(line)
+        elif kind == "loaded" and self._firmware is not None:
+            publish(self._firmware, line["path"], line["arguments"])
+            self._firmware.claims.claim(*_pair(line["claim"]), 0)
+            self._firmware.next_ihandle = line["ihandle"]
 
     def _boot(self, line: Line) -> None:
         self._memory = memory = _Memory(line["memory"], self._kept)
@@ -175,7 +182,7 @@ class _Replay:
     def _machine(self, line: Line, site: Site) -> Machine:
         facts = line["machine"]
         if facts["kind"] == "pseries":
-            return Pseries(site, facts["model"])
+            return Pseries(site, facts["model"], described_disks(facts.get("disks", ()), partial(self._disk, line)))
         if facts["kind"] == "board":
             from vof.machines.boards import BOARDS
             from vof.machines.pci_board import PciBoard
@@ -183,23 +190,22 @@ class _Replay:
 
             nvram = facts["nvram"].encode("latin-1").ljust(NVRAM_SIZE, b"\0")
             by_uart = facts.get("uart", False)
-            return PciBoard(site, facts["model"], BOARDS[facts["name"]], facts["pvr"], nvram, by_uart=by_uart)
+            disks = described_disks(facts.get("disks", ()), partial(self._disk, line))
+            board = BOARDS[facts["name"]]
+            return PciBoard(site, facts["model"], board, facts["pvr"], nvram, by_uart=by_uart, disks=disks)
         if facts["kind"] != "generic":
             raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
         options = dict(facts["options"])
         options["tree"] = options["tree"].encode("latin-1")
-        options["disks"] = tuple(
-            GenericDisk(disk["name"], self._disk(line, number), self._port(f"partitions{number}"), disk["cdrom"])
-            for number, disk in enumerate(options["disks"])
-        )
+        options["disks"] = described_disks(options["disks"], partial(self._disk, line))
         return Generic(site, facts["model"], GenericOptions(**options))
 
-    def _disk(self, line: Line, number: int) -> Any:
-        name = f"block{number}"
-        disk = self._port(name)
-        for constant, value in line["constants"][name].items():
-            setattr(disk, constant, value)
-        return disk
+    def _disk(self, line: Line, name: str) -> Any:
+        """A port of a disk's."""
+        port = self._port(name)
+        for constant, value in line["constants"].get(name, {}).items():
+            setattr(port, constant, value)
+        return port
 
     def _call(self, line: Line) -> None:
         firmware = self._firmware
@@ -257,6 +263,8 @@ class _Replay:
                 return
             if isinstance(data, tuple):
                 data = b"".join([cell.to_bytes(4) for cell in data])
+            if type(value) is list:  # cells, as a machine writes them before there is a client program
+                value = data_of(value).decode("latin-1")
             if type(value) is str:
                 if data != value.encode("latin-1"):
                     self._note(line, _Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
@@ -304,11 +312,14 @@ class _Replay:
             return bulk
         if isinstance(answer, str):
             return answer.encode("latin-1")
-        return (
-            [each["text"] if isinstance(each, dict) else each for each in answer]
-            if isinstance(answer, list)
-            else answer
-        )
+        if isinstance(answer, list):
+            values = [_value(each) for each in answer]
+            return (
+                [Partition(*value) for value in values]
+                if name.startswith("partitions") and method == "list"
+                else values
+            )
+        return answer
 
     def _run_nested(self, lines: Sequence[Line]) -> None:
         """The client calls that the guest made while it ran inside of a call."""
@@ -497,6 +508,13 @@ def _outcome(text: str) -> Outcome:
     if word == "reset":
         return Reset(rest)
     return PowerOff() if word == "poweroff" else Crash(rest, 0) if word == "crash:" else Exit()
+
+
+def _value(value: Any) -> Any:
+    """What a recording has for a text or a tuple, as it was."""
+    if isinstance(value, dict):
+        return value["text"]
+    return [_value(each) for each in value] if isinstance(value, list) else value
 
 
 def _pair(value: Sequence[int]) -> tuple[int, int]:

@@ -47,6 +47,8 @@ __all__ = ["VM"]
 Item = TypeVar("Item")
 HookFunction = TypeVar("HookFunction", bound="Hook")
 
+_LOAD_BASE = 64 << 20
+"""Where the file of a program is loaded to before it is put where it runs."""
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
 
@@ -90,6 +92,7 @@ class VM:
         self.call_limit = 0
         self.prompt: Callable[[], None] | None = None
         self._prompt_wanted = False
+        self._boot_command = ""
         self.boots = 0
         self.notices: list[str] = []
         self._heard = bytearray()
@@ -135,6 +138,7 @@ class VM:
                 guardian = self._guardian = Guardian()
         self.engine.trap.idle = self._idle
         self.console.idle = self._idle_in_call
+        self._board.tend = self._tend_in_call
         self.engine.start(guardian)
         self._observers.start(self.engine, self.config.profile.name, self.config.trap_name, self.command)
         self._tell_phase("engine started", self.engine.describe())
@@ -189,7 +193,7 @@ class VM:
     def loaded(self) -> int:
         """Bytes of the client program's files that were put into memory, and that the firmware read from disks."""
         files = sum(size for _, size in self.images.ranges)
-        return files + sum(disk.bytes_read for disk in self._board.disks)
+        return files + self._board.bytes_read
 
     @property
     def hypervisor(self) -> VirtualHypervisor | None:
@@ -500,6 +504,7 @@ class VM:
             self.engine.trap.jump(outcome)
         elif type(outcome) is Reset:
             self._tell_phase("reset", outcome.command)
+            self._boot_command = outcome.command
             self.engine.reset()
         elif type(outcome) is Enter:
             self._give_prompt()
@@ -580,21 +585,62 @@ class VM:
         self._use_hooks()
         trap.answer = self.firmware.call
         self.boots += 1
+        command, self._boot_command = self._boot_command, ""
         if self.images.kernel is None:
+            if self.config.boots_devices:
+                self._boot_device(command)
             return
         start, size = program.initrd
         placement = self.images.placement
-        self._tell_phase("client program started", f"at {placement.entry:#x}")
         plain = Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
+        self._start_client(plain)
+
+    def _boot_device(self, command: str) -> None:
+        """Start what is on a disk or in the network.
+
+        Args:
+            command: what the client program asked for by `boot`: a device and arguments; "" for the usual.
+        """
+        from vof.firmware.boot import Boots
+        from vof.firmware.boot_order import boot_order
+
+        assert self.firmware is not None
+        trap, again = self.engine.trap, self.boots > 1
+        boots = Boots(
+            self.firmware,
+            load_base=_LOAD_BASE if self._board.load_limit > 2 * _LOAD_BASE else _LOAD_BASE // 4,
+            limit=self._board.load_limit,
+            settle=trap.clear if again else None,
+        )
+        options = self.config.boot_options
+        order = options.get("order", "") if again else options.get("once", options.get("order", ""))
+        devices = boot_order(self.firmware.tree, order, self._board.boot_first)
+        self._tell_phase("looking for a client program", " ".join(devices))
+        arguments = self.images.arguments
+        if command:
+            device, _, rest = command.partition(" ")
+            if device.startswith("/") or self.firmware.tree.find(device) is not None:
+                devices, arguments = [device], rest.strip()
+            else:
+                arguments = command
+        with self._observers.unseen():
+            started = boots.boot_any(devices, arguments)
+        self._observers.loaded(started)
+        self._tell_phase("client program loaded", f"{started.size >> 10} KiB from {started.path}")
+        self._start_client(started.jump)
+
+    def _start_client(self, plain: Jump) -> None:
+        self._tell_phase("client program started", f"at {plain.entry:#x}")
         if self._bios is not None:
             plain = self._bios.start(plain)
         self._call_hook("enter")
-        trap.jump(self._board.start(plain))
+        self.engine.trap.jump(self._board.start(plain))
 
     def _hand_over(self) -> None:
         """The client program has taken the machine over."""
         self._call_hook("quiesce")
         self.engine.trap.leave()
+        self._board.taken_over()
         self.console.hand_over()
         self._tell_phase("client program has the machine", f"after {self.engine.trap.calls} calls")
 
@@ -619,6 +665,14 @@ class VM:
         if self.ending is not None:
             raise PortError("the machine has ended")
         return stop and not self.engine.trap.ordering
+
+    def _tend_in_call(self) -> None:
+        """Tend to all else where a disk or a network is waited for.
+
+        Raises:
+            PortError: the machine has ended.
+        """
+        self._idle_in_call(0)
 
     def _end(self, reason: EndReason, message: str, registers: tuple[tuple[str, int], ...] = ()) -> None:
         if self.ending is None:

@@ -322,6 +322,12 @@ class QemuEngine:
             return self._process.wait()
 
     @property
+    def guardian(self) -> Guardian:
+        """Who cleans up after this process."""
+        assert self._guardian is not None
+        return self._guardian
+
+    @property
     def pid(self) -> int:
         """QEMU's process."""
         assert self._process is not None
@@ -418,14 +424,14 @@ class QemuEngine:
         name = self.options.cpu.partition(",")[0] or _USUAL_CPU
         return name.partition("_")[0], self._gdb.read_register("pvr")
 
-    def ask_monitor(self, command: str) -> Any:
-        """Run a QMP command and return what it returns.
+    def ask_monitor(self, command: str, **arguments: Any) -> Any:
+        """Run a QMP command with these arguments and return what it returns.
 
         Raises:
             EngineError: it failed. If QEMU has `ended`, then the reason is that, and the error says it.
         """
         try:
-            return self.monitor.execute(command)
+            return self.monitor.execute(command, **arguments)
         except EngineError:
             if self._ends_within(_DEATH_PATIENCE):
                 raise self.death() from None
