@@ -8,9 +8,10 @@ from typing import Literal, Protocol
 
 from vof.loaders.notes import ChrpNote, Endian, RpaNote
 
-__all__ = ["Bits", "Endian", "Program", "ProgramFile", "Segment", "SegmentFlags"]
+__all__ = ["Bits", "Endian", "Kind", "Program", "ProgramFile", "Segment", "SegmentFlags"]
 
 Bits = Literal[32, 64]
+Kind = Literal["elf", "xcoff", "prep"]
 
 
 class ProgramFile(Protocol):
@@ -71,6 +72,7 @@ class Program:
         movable: whether it runs, or at least starts, at another address than it is linked to.
         chrp: what it asks of the firmware by a CHRP note, if it does.
         rpa: what it asks of a logical partition by an RPA note, if it does.
+        kind: the format of its file. A PReP boot image wants its own address in r4.
     """
 
     bits: Bits
@@ -81,3 +83,4 @@ class Program:
     movable: bool
     chrp: ChrpNote | None = None
     rpa: RpaNote | None = None
+    kind: Kind = "elf"
