@@ -195,7 +195,7 @@ class Partitions(Protocol):
         ...
 
     def list(self) -> list[Partition]:
-        """All of them; a `PortError` if the disk has no table."""
+        """All of them, by number; none where the disk has no table. A `PortError` if the disk can't be read."""
         ...
 
 
@@ -217,25 +217,31 @@ class Network(Protocol):
 
 
 class Files(Protocol):
-    """The files on one disk. `partition` is a number, or 0 for the whole disk; names in a path have `/` between them.
+    """The file systems of one disk.
 
-    A name that isn't there as it is written is found in any case.
+    Partition 0 is the whole disk: a CD, or a disk without a table. Paths have `/` between names; each name is matched
+    exactly first, then without regard to case. An ISO 9660 name's version (`;1`) and trailing dot don't matter. All
+    methods raise `PortError` with the reason: what is there instead, or what the partition holds.
     """
 
     def size(self, partition: int, path: str) -> int:
-        """The size in bytes of a file that is no folder; a `PortError` if there is none."""
+        """The file's size in bytes."""
         ...
 
     def read(self, partition: int, path: str, offset: int, length: int) -> bytes:
-        """At most 1 MiB of a file, fewer only at its end. Reading on from the last read is faster."""
+        """Bytes of the file from `offset`; fewer only at its end."""
         ...
 
     def list(self, partition: int, path: str) -> list[str]:
-        """The names in a folder; those of folders end with `/`."""
+        """The names in a directory; a directory's own with a trailing `/`."""
         ...
 
-    def blessed(self, partition: int, kind: str) -> str:
-        """The path of the blessed folder (HFS, HFS+), or with a type of four letters, of a file of that type in it."""
+    def blessed(self, partition: int) -> str:
+        """The path of the directory that an HFS or HFS+ volume boots from (1275's `\\\\`); others have none."""
+        ...
+
+    def of_type(self, partition: int, folder: str, kind: str) -> str:
+        """The path of the first file in `folder` whose Finder type is `kind` (`tbxi`); HFS and HFS+ have types."""
         ...
 
 

@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from disk_images import LAYOUTS, MIB, make_image
-from vof.backends import OverlayDisk, RawDisk, Volumes
-from vof.backends import volumes as volumes_module
+from disk_images import LAYOUTS, MIB, make_image, run_tool
+from vof.backends import OverlayDisk, RawDisk, Volumes, volume_worker
 from vof.errors import PortError
 
 CASES = [(name, number) for name, layout in LAYOUTS.items() for number in layout.partitions]
@@ -147,6 +146,78 @@ def test_a_table_that_the_client_has_written(tmp_path: Path, images: dict[str, P
         partitions.find(1)
 
 
+# --- all of them ---
+
+GUID = {"data": "0fc63daf-8483-4772-8e79-3d69d8477de4", "efi": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"}
+KINDS = {
+    "mbr": {1: ("prep", "", True), 2: ("0x83", "", False), 3: ("0x05", "", False)}
+    | {5: ("0x83", "", False), 6: ("0x82", "", False), 7: ("0x83", "", False)},
+    "gpt": {1: ("prep", "boot", False), 3: (GUID["data"], "Grüße", False), 128: (GUID["efi"], "", False)},
+    "mac": {1: ("apple_partition_map", "Apple", False)}
+    | {2: ("apple_hfs", "primary", False), 3: ("apple_unix_svr2", "primary", False)},
+}
+
+
+@pytest.fixture(scope="module")
+def named_gpt(tmp_path_factory: pytest.TempPathFactory, images: dict[str, Path]) -> Path:
+    path = tmp_path_factory.mktemp("named") / "gpt.img"
+    path.write_bytes(images["gpt"].read_bytes())
+    run_tool("sgdisk", "-c", "1:boot", "-c", "3:Grüße", "-c", "128:", "-t", "128:ef00", str(path))
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_list_says_what_the_tool_put_there(
+    images: dict[str, Path], named_gpt: Path, volumes: Volumes, kind: str
+) -> None:
+    partitions = volumes.partitions(RawDisk(named_gpt if kind == "gpt" else images[kind]))
+    found = {part.number: part for part in partitions.list()}
+    assert {
+        number: (part.kind, part.name, part.active) for number, part in found.items() if part.kind != "apple_free"
+    } == (KINDS[kind])
+    for number, part in found.items():
+        assert (part.start, part.size) == partitions.find(number)
+
+
+def test_the_list_of_a_gpt_whose_first_copy_is_lost(tmp_path: Path, named_gpt: Path, volumes: Volumes) -> None:
+    content = bytearray(named_gpt.read_bytes())
+    content[512:1024] = bytes(512)
+    (tmp_path / "disk.img").write_bytes(content)
+    assert [part.name for part in volumes.partitions(RawDisk(tmp_path / "disk.img")).list()] == ["boot", "Grüße", ""]
+
+
+def test_of_two_tables_the_apple_map_is_listed(tmp_path: Path, images: dict[str, Path], volumes: Volumes) -> None:
+    hybrid = OverlayDisk(RawDisk(images["mac"]))
+    hybrid.write(446, images["mbr"].read_bytes()[446:512])
+    assert [part.kind for part in volumes.partitions(hybrid).list()][1] == "apple_hfs"
+
+
+def test_a_prep_partition_of_an_apple_map(images: dict[str, Path], volumes: Volumes) -> None:
+    disk = OverlayDisk(RawDisk(images["mac"]))
+    disk.write(2 * 512 + 48, b"PReP Boot\0")
+    assert [part.kind for part in volumes.partitions(disk).list()][1] == "prep"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", bytes(MIB), b"\xff" * MIB])
+def test_a_disk_without_a_table_has_no_partitions(tmp_path: Path, volumes: Volumes, content: bytes) -> None:
+    (tmp_path / "disk.img").write_bytes(content)
+    assert volumes.partitions(RawDisk(tmp_path / "disk.img")).list() == []
+
+
+def test_the_list_ends_where_the_disk_ends(tmp_path: Path, images: dict[str, Path], volumes: Volumes) -> None:
+    (tmp_path / "disk.img").write_bytes(images["mbr"].read_bytes()[: 6 * MIB])
+    found = volumes.partitions(RawDisk(tmp_path / "disk.img")).list()
+    assert [(part.number, part.start, part.size) for part in found] == [(1, MIB, 4 * MIB), (2, 5 * MIB, MIB)]
+
+
+def test_a_disk_that_fails_has_no_empty_list(images: dict[str, Path], volumes: Volumes) -> None:
+    def fault() -> bytes:
+        raise PortError("the cable came off")
+
+    with pytest.raises(PortError, match="the cable came off"):
+        volumes.partitions(Faulty(images["mbr"], 0, fault)).list()
+
+
 # --- damage ---
 
 
@@ -160,6 +231,7 @@ def test_a_chain_of_logical_partitions_that_loops(tmp_path: Path, images: dict[s
     begun = time.monotonic()
     try:
         assert partitions.find(1) == (1 * MIB, 4 * MIB)
+        assert partitions.list()[0].kind == "prep"
     except PortError as error:
         assert "\n" not in str(error)
     assert time.monotonic() - begun < volumes.deadline
@@ -192,6 +264,9 @@ def test_damaged_tables_give_a_partition_or_a_reason(
         disk.write(32768 * 512 + offset if far and kind == "mbr" else offset % 0x800, data)
     try:
         start, size = one_worker.partitions(disk).find(number)
+        found = {part.number: part for part in one_worker.partitions(disk).list()}
+        assert number not in found or (found[number].start, found[number].size) == (start, size)
+        assert all(0 <= part.start < disk.size and part.size <= disk.size - part.start for part in found.values())
     except PortError as error:
         assert "\n" not in str(error)
         assert "within" not in str(error)  # the deadline
@@ -314,7 +389,7 @@ def test_nothing_that_the_worker_says_is_trusted(
         "channel.sendall(words)\n"
         "if words: time.sleep(60)\n"
     )
-    monkeypatch.setattr(volumes_module, "SCRIPT", str(liar))
+    monkeypatch.setattr(volume_worker, "__file__", str(liar))
     volumes = Volumes()
     try:
         with pytest.raises(PortError, match=reason):
@@ -325,21 +400,20 @@ def test_nothing_that_the_worker_says_is_trusted(
 
 PARENT = """
 import os, sys, time
-from vof.backends import RawDisk, Volumes, volumes
+from vof.backends import RawDisk, Volumes, volume_worker
 class Stuck(RawDisk):
     def read(self, offset, length):
         if "{case}" != "forked" or os.fork():
             print(volumes.pid, flush=True)
         time.sleep(60)
 if "{case}" == "deaf":
-    volumes.SCRIPT = sys.argv[2]
+    volume_worker.__file__ = sys.argv[2]
 volumes = Volumes()
 volumes.partitions(Stuck(sys.argv[1])).find(1)
 """
 DEAF = """
 import os
-from vof.reader.main import confine as _confine
-from vof.reader.protocol import HEAD, READ, Kind
+from vof.backends.volume_worker import HEAD, READ, Kind, _confine
 _confine()
 os.write(1, HEAD.pack(Kind.READ, READ.size) + READ.pack(0, 512))
 while True:

@@ -5,9 +5,10 @@ from vof.backends.console import HostConsole, UserEnd
 from vof.backends.disks import RawDisk
 from vof.backends.overlay import OverlayDisk, OverlayState
 from vof.backends.user_ends import FileEnd, NoEnd, SocketEnd, StreamEnd, TerminalEnd
-from vof.backends.volumes import DiskPartitions, Volumes
+from vof.backends.volumes import DiskFiles, DiskPartitions, Volumes
 
 __all__ = [
+    "DiskFiles",
     "DiskPartitions",
     "FileEnd",
     "HostClock",

@@ -23,6 +23,7 @@ class CachedDisk:
 
     Attributes:
         bytes_read: how much was read, from wherever it came.
+        writes: changes with each write.
     """
 
     def __init__(self, base: Block) -> None:
@@ -30,6 +31,7 @@ class CachedDisk:
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
         self._next = -1
         self.bytes_read = 0
+        self.writes = 0
 
     @property
     def block_size(self) -> int:
@@ -59,12 +61,14 @@ class CachedDisk:
 
     def write(self, offset: int, data: bytes) -> None:
         """Port `Block`."""
+        self.writes += 1
         for number in range(offset // _CHUNK, (offset + len(data) - 1) // _CHUNK + 1):
             self._chunks.pop(number, None)
         self.base.write(offset, data)
 
     def forget(self) -> None:
         """Remember nothing: somebody else may have written."""
+        self.writes += 1
         self._chunks.clear()
         self._next = -1
 

@@ -25,6 +25,7 @@ class OverlayDisk:
     Attributes:
         holds: as above; it may be set once there is something to be kept.
         bytes_read: how many were read so far.
+        writes: changes with each write, and when another content is put back.
     """
 
     def __init__(self, base: Block, *, limit: int = _LIMIT, holds: bool = True) -> None:
@@ -32,6 +33,7 @@ class OverlayDisk:
         self.limit = limit
         self.holds = holds
         self.bytes_read = 0
+        self.writes = 0
         self._chunks: dict[int, bytes] = {}
 
     @property
@@ -63,6 +65,7 @@ class OverlayDisk:
 
     def write(self, offset: int, data: bytes) -> None:
         """Port `Block`: all of `data` or, where that fails, nothing."""
+        self.writes += 1
         if not self.holds:
             self.base.write(offset, data)
             return
@@ -91,3 +94,4 @@ class OverlayDisk:
     def restore(self, state: OverlayState) -> None:
         """Be what the overlay was when `state` was taken, of this one or of another over the same disk."""
         self._chunks = dict(state)
+        self.writes += 1

@@ -1,9 +1,9 @@
 """Partitions and files of disks, read by a worker process that a damaged image may crash without taking us along.
 
-The library that knows them is C and reads what a guest may have written, so it runs in `vof.reader`. The worker is
-started when it is first asked something, and serves all disks. It is killed when it takes too long or
-says what no honest worker says; then, or when it has died, the next question starts another. It reads through this
-side, from the `Block` of the question, so overlays, faults and replay hold.
+The library that knows tables and file systems is C and reads what a guest may have written, so it runs in
+`volume_worker`. The worker is started when a partition is first looked for, and serves all disks. It is killed when
+it takes too long or says what no honest worker says; then, or when it has died, the next question starts another. It
+reads through this side, from the `Block` of the question, so overlays, faults and replay hold.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-import vof.reader
+from vof.backends import volume_worker
+from vof.backends.volume_worker import HEAD, READ, READ_LIMIT, Kind
 from vof.errors import PortError
 from vof.ports import Block, Partition
-from vof.reader.protocol import HEAD, READ, READ_LIMIT, Kind
 
-__all__ = ["SCRIPT", "DiskFiles", "DiskPartitions", "Volumes"]
+__all__ = ["DiskFiles", "DiskPartitions", "Volumes"]
 
-SCRIPT = os.path.join(os.path.dirname(vof.reader.__file__), "main.py")
-"""What is started."""
 _DEADLINE = 10.0
-_ANSWER_LIMIT = 2 << 20
+_ANSWER_LIMIT = 1 << 20
 _REASON_LIMIT = 200
+_KINDS = {"number": int, "start": int, "size": int, "kind": str, "name": str, "active": bool}
+_T = TypeVar("_T")
 
 
 class Volumes:
@@ -45,6 +46,7 @@ class Volumes:
         self.deadline = deadline
         self._worker: _Worker | None = None
         self._closed = False
+        self._disks = 0
         _volumes.add(self)
 
     @property
@@ -56,24 +58,46 @@ class Volumes:
         """The partitions of a disk. Nothing is read or started yet."""
         return DiskPartitions(self, block)
 
-    def files(self, block: Block) -> DiskFiles:
-        """The files on a disk. Nothing is read or started yet."""
-        return DiskFiles(self, block)
+    def files(self, block: Block, generation: Callable[[], int] | None = None) -> DiskFiles:
+        """The files of a disk. Nothing is read or started yet.
+
+        Args:
+            block: the disk.
+            generation: a number that changes with each write to the disk and whatever else changes its content. With
+                it the worker keeps a file system open from question to question; without it each opens it anew.
+        """
+        self._disks += 1
+        return DiskFiles(self, block, self._disks, generation)
 
     def ask(self, block: Block, operation: str, arguments: Mapping[str, object]) -> dict[str, object]:
         """Ask the worker something about a disk.
 
         Args:
             block: the disk that it may read meanwhile.
-            operation: a row of `vof.reader.main.OPERATIONS`.
+            operation: a row of `volume_operations.Operations`.
             arguments: what that takes; plain values.
 
         Returns:
-            Its answer, unchecked: it was made from a guest's bytes. A part of a file is under `bytes`.
+            Its answer, unchecked: it was made from a guest's bytes.
 
         Raises:
             PortError: there is no answer: the reason is the worker's, or what became of it.
         """
+        answer: dict[str, object] = self._ask(block, operation, arguments, Kind.ANSWER, _parse)
+        return answer
+
+    def ask_bytes(self, block: Block, operation: str, arguments: Mapping[str, object]) -> bytes:
+        """As `ask`, for an operation whose answer is bytes: at most `READ_LIMIT`."""
+        return self._ask(block, operation, arguments, Kind.DATA, bytes)
+
+    def close(self) -> None:
+        """End the worker. May be called more than once; questions after it fail."""
+        self._closed = True
+        self._stop()
+
+    def _ask(
+        self, block: Block, operation: str, arguments: Mapping[str, object], kind: bytes, parse: Callable[[bytes], _T]
+    ) -> _T:
         if self._closed:
             raise PortError("the virtual machine has ended")
         end = time.monotonic() + self.deadline
@@ -83,12 +107,12 @@ class Volumes:
                 self._worker = _Worker()
             question = {**arguments, "do": operation, "size": block.size}
             self._worker.send(Kind.QUESTION, json.dumps(question).encode(), end)
-            return self._converse(self._worker, block, end)
+            return parse(self._converse(self._worker, block, kind, end))
         except _Refused as refused:
             raise PortError(str(refused)) from None
         except TimeoutError:
             self._stop()
-            raise PortError(f"no answer about what is on the disk within {self.deadline:g} s") from None
+            raise PortError(f"no answer about the disk within {self.deadline:g} s") from None
         except OSError as error:
             died = "" if self._worker is None else self._worker.how_it_died()
             self._stop()
@@ -100,25 +124,15 @@ class Volumes:
             self._stop()
             raise
 
-    def close(self) -> None:
-        """End the worker. May be called more than once; questions after it fail."""
-        self._closed = True
-        self._stop()
-
-    def _converse(self, worker: _Worker, block: Block, end: float) -> dict[str, object]:
+    def _converse(self, worker: _Worker, block: Block, wanted: bytes, end: float) -> bytes:
         """Serve the worker's reads until it has an answer. Nothing that it says is trusted."""
         while True:
             kind, payload = worker.receive(end)
-            if kind == Kind.ANSWER:
-                answer = json.loads(payload)
-                if not isinstance(answer, dict):
-                    raise ValueError("an answer that is none")
-                return answer
-            if kind == Kind.BYTES:
-                return {"bytes": payload}
+            if kind == wanted:
+                return payload
             if kind == Kind.FAILED:
                 reason = payload[:_REASON_LIMIT].decode(errors="replace")
-                raise _Refused("".join(c if c.isprintable() else "?" for c in reason))
+                raise _Refused(_printable(reason))
             if kind != Kind.READ or len(payload) != READ.size:
                 raise ValueError("a message that is none")
             offset, length = READ.unpack(payload)
@@ -166,64 +180,107 @@ class DiskPartitions:
 
     def list(self) -> list[Partition]:
         """Port `Partitions`."""
-        answer = self.volumes.ask(self.block, "list", {}).get("partitions")
-        partitions = []
-        for entry in answer if isinstance(answer, list) else ():
-            try:
-                partition = Partition(**entry)
-            except TypeError:
-                raise PortError("the reader of disks is out of its mind") from None
-            if 0 <= partition.start < self.block.size:
-                partitions.append(partition._replace(size=min(partition.size, self.block.size - partition.start)))
-        return partitions
+        rows = self.volumes.ask(self.block, "list", {}).get("partitions")
+        if not isinstance(rows, list):
+            raise PortError("the disk's partitions can't be listed")
+        found = [_partition(row, self.block.size) for row in rows]
+        return [partition for partition in found if partition is not None]
 
 
+@dataclass(frozen=True, slots=True)
 class DiskFiles:
-    """The port `Files` of one disk.
+    """The port `Files` of one disk; `Volumes.files` makes it.
 
-    Args:
-        volumes: who reads its file systems.
+    Attributes:
+        volumes: who reads it.
         block: the disk.
+        number: what the worker keeps things under.
+        generation: see `Volumes.files`.
     """
 
-    def __init__(self, volumes: Volumes, block: Block) -> None:
-        self._volumes = volumes
-        self._block = block
-        self._next: tuple[int, str, int] | None = None
+    volumes: Volumes
+    block: Block
+    number: int
+    generation: Callable[[], int] | None = None
 
     def size(self, partition: int, path: str) -> int:
         """Port `Files`."""
-        answer = self._ask("stat", partition, path=path)
-        size = answer.get("size")
-        if answer.get("folder"):
-            raise PortError(f"{path} is a folder")
-        if not isinstance(size, int) or size < 0:
-            raise PortError(f"{path} has no size that can be")
-        self._next = partition, path, 0
+        size = self._ask("file-size", partition, path).get("size")
+        if not isinstance(size, int) or not 0 <= size < 1 << 63:
+            raise PortError(f"{path} has a size that no file has")
         return size
 
     def read(self, partition: int, path: str, offset: int, length: int) -> bytes:
-        """Port `Files`."""
-        goes_on = self._next == (partition, path, offset)
-        length = min(length, READ_LIMIT)
-        data = self._ask("read", partition, path=path, offset=offset, length=length, goes_on=goes_on).get("bytes")
-        if not isinstance(data, bytes) or len(data) > length:
-            raise PortError(f"{path} can't be read")
-        self._next = partition, path, offset + len(data)
-        return data
+        """Port `Files`. What it takes is as long as what there is: a caller bounds `length` by his own room."""
+        if offset < 0 or length < 0:
+            raise PortError(f"{length} bytes from {offset} are in no file")
+        pieces = []
+        while length > 0:
+            asked = min(length, READ_LIMIT)
+            question = self._question(partition, path, offset=offset, length=asked)
+            data = self.volumes.ask_bytes(self.block, "file-read", question)
+            if len(data) > asked:
+                raise PortError(f"{path} can't be read: the reader of disks is out of its mind")
+            pieces.append(data)
+            if len(data) < asked:
+                break
+            offset += asked
+            length -= asked
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def list(self, partition: int, path: str) -> list[str]:
         """Port `Files`."""
-        names = self._ask("names", partition, path=path).get("names")
-        return [str(name) for name in names] if isinstance(names, list) else []
+        names = self._ask("file-list", partition, path).get("names")
+        if not isinstance(names, list):
+            raise PortError(f"{path} can't be listed")
+        return [name for name in names if isinstance(name, str)]
 
-    def blessed(self, partition: int, kind: str) -> str:
+    def blessed(self, partition: int) -> str:
         """Port `Files`."""
-        return str(self._ask("blessed", partition, type=kind).get("path", ""))
+        return self._path(self._ask("file-blessed", partition, ""))
 
-    def _ask(self, operation: str, partition: int, **arguments: object) -> dict[str, object]:
-        self._next = None
-        return self._volumes.ask(self._block, operation, {**arguments, "partition": partition, "key": id(self)})
+    def of_type(self, partition: int, folder: str, kind: str) -> str:
+        """Port `Files`."""
+        return self._path(self._ask("file-of-type", partition, folder, kind=kind))
+
+    def _path(self, answer: Mapping[str, object]) -> str:
+        path = answer.get("path")
+        if not isinstance(path, str):
+            raise PortError("the reader of disks found no path")
+        return path
+
+    def _ask(self, operation: str, partition: int, path: str, **more: object) -> dict[str, object]:
+        return self.volumes.ask(self.block, operation, self._question(partition, path, **more))
+
+    def _question(self, partition: int, path: str, **more: object) -> dict[str, object]:
+        kept = {} if self.generation is None else {"disk": self.number, "generation": self.generation()}
+        return {"partition": partition, "path": path, **more, **kept}
+
+
+def _parse(payload: bytes) -> dict[str, object]:
+    answer = json.loads(payload)
+    if not isinstance(answer, dict):
+        raise ValueError("an answer that is none")
+    return answer
+
+
+def _partition(row: object, size: int) -> Partition | None:
+    """What the worker says of a partition, as far as it lies on the disk; nothing of it is trusted."""
+    if not isinstance(row, dict):
+        return None
+    try:
+        found = Partition(**row)
+    except TypeError:
+        return None
+    sound = all(type(getattr(found, field)) is _KINDS[field] for field in Partition._fields)
+    if not sound or not 0 <= found.start < size or found.size < 0:
+        return None
+    kind, name = _printable(found.kind), _printable(found.name)
+    return found._replace(size=min(found.size, size - found.start), kind=kind, name=name)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 class _Refused(Exception):
@@ -238,7 +295,7 @@ class _Worker:
         try:
             self.process = subprocess.Popen(
                 # -P: the modules beside the script are not to be found by their bare names
-                [sys.executable, "-P", SCRIPT],
+                [sys.executable, "-P", volume_worker.__file__],
                 stdin=subprocess.PIPE,  # never written to: its end tells the worker that we are gone
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
@@ -269,7 +326,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             return ""
         if code < 0:
-            return f"died ({signal.strsignal(-code)}): what is on the disk may be damaged"
+            return f"died ({signal.strsignal(-code)}): the disk's partition table or file system may be damaged"
         return f"ended with status {code}"
 
     def kill(self) -> None:
@@ -283,13 +340,14 @@ class _Worker:
             self.process.stdin.close()
 
     def _exactly(self, length: int, end: float) -> bytes:
-        data = bytearray()
-        while len(data) < length:
+        data = bytearray(length)
+        rest = memoryview(data)
+        while rest:
             self._wait_at_most(end)
-            piece = self.socket.recv(length - len(data))
-            if not piece:
+            count = self.socket.recv_into(rest)
+            if not count:
                 raise ConnectionError("it hung up")
-            data += piece
+            rest = rest[count:]
         return bytes(data)
 
     def _wait_at_most(self, end: float) -> None:
