@@ -23,7 +23,6 @@ FLOORS = {
     "vof.backends": 4,
     "vof.machines": 4,
     "vof.trace": 4,
-    "vof.reader": 3.5,
     "vof.firmware": 3,
     "vof.forth": 2,
     "vof.packages": 2,

@@ -43,7 +43,7 @@ def test_a_page_of_that_name_and_trace_events(recording: Path, tmp_path: Path) -
 
 
 def test_of_a_recording_that_was_cut_off_there_is_what_it_has(recording: Path) -> None:
-    recording.write_bytes(recording.read_bytes()[:5000])
+    recording.write_bytes(recording.read_bytes()[:-2000])
     done = vof("report", recording)
     assert done.returncode == 0
     assert done.stderr == f"vof: {recording}: its end is missing: the run was cut off, or it goes on\n"

@@ -36,6 +36,7 @@ FIRST, SECOND = 1, 2
 BRIDGE = ("-device", "pci-bridge,chassis_nr=1")
 H_LOGICAL_CI_LOAD, H_LOGICAL_CI_STORE, H_RTAS, H_CAS = 0x3C, 0x40, 0xF000, 0xF002
 H_PARAMETER = -4
+NVRAM_FETCH, NVRAM_STORE = 0x2012, 0x2013
 IBM_READ_PCI_CONFIG, IBM_WRITE_PCI_CONFIG = 0x2016, 0x2017
 PCI_BRIDGE = {0x00: 0x00011B36, 0x08: 0x06040000, 0x0C: 0x00010000, 0x18: 0x00010100}
 """Its registers: ids, class, kind of header, bus numbers."""
@@ -117,6 +118,7 @@ class FakeBench:
         self.hypervisor = FakeHypervisor()
         self.hypervisor.functions = {H_CAS: self._cas, H_RTAS: self._rtas, H_LOGICAL_CI_STORE: self._store}
         self._bridge = bytearray(256)
+        self._nvram = bytearray(1 << 16)
         for register, value in PCI_BRIDGE.items():
             self._bridge[register : register + 4] = value.to_bytes(4, "little")
         self._console = FakeConsole()
@@ -196,8 +198,16 @@ class FakeBench:
         return 0
 
     def _rtas(self, block: int) -> int:
-        """Answers calls for PCI configuration space: there is one bridge, in slot 0, and bus 1 behind it."""
+        """Answers calls for NVRAM and PCI configuration space: there is one bridge, in slot 0, and bus 1 behind it."""
         token, _, _, address, high, low, width, value = self.memory.read_cells(block, 8)
+        if token == NVRAM_FETCH:
+            self.memory.write(high, bytes(self._nvram[address : address + low]))
+            self.memory.write_cells(block + 24, (0, low))
+            return 0
+        if token == NVRAM_STORE:
+            self._nvram[address : address + low] = self.memory.read(high, low)
+            self.memory.write_cells(block + 24, (0, low))
+            return 0
         assert high << 32 | low == 0x800000020000000
         register = address & 0xFF
         assert register % width == 0 and width <= 4

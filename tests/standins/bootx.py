@@ -87,7 +87,7 @@ _REST: Sequence = (
     # SetUpBootArgs
     Step("setprop", (Ref("chosen"), "BootXCacheHits", "\0\0\0\1", 4), 4),
     Step("setprop", (Ref("chosen"), "rootpath", "hd:3,\\mach_kernel\0", 18), 18),
-    Step("getprop", (Ref("options"), "security-mode", Buffer(33), 32), Expect.FAILED),
+    Step("getprop", (Ref("options"), "security-mode", Buffer(33), 32), 5),
     Step("getprop", (Ref("options"), "boot-args", Buffer(128), 127), Expect.ANYTHING),
     Step("finddevice", ("/memory",), Expect.HANDLE, "ram", quirk="without its unit address"),
     Step("getprop", (Ref("ram"), "reg", Buffer(256), 256), Expect.POSITIVE),

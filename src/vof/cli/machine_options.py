@@ -39,6 +39,12 @@ PROGRAM = Group(
         Option(("-kernel",), "FILE", "the client program: an ELF file for PowerPC"),
         Option(("-initrd",), "FILE", "its initial RAM disk"),
         Option(("-append",), "TEXT", "its command line"),
+        Option(
+            ("-prom-env",),
+            "NAME=VALUE",
+            "a configuration variable for this run: boot-device=disk",
+            repeats=True,
+        ),
         Option(("-boot",), "[order=]LETTERS", "without -kernel: c boots from disks, d from CD-ROMs, n from networks"),
     ),
 )
@@ -74,7 +80,7 @@ ENGINE = Group(
     ),
 )
 HELP = Group("Else", (Option(("-h", "--help"), "", "print this"),))
-_PASSED_ON = ("-netdev", "-device", "-blockdev", "-s", "-S")
+_PASSED_ON = ("-device", "-blockdev", "-s", "-S")
 _INDEXED = {"-hda": 0, "-hdb": 1, "-hdc": 2, "-hdd": 3, "-cdrom": 2}
 
 
@@ -95,6 +101,8 @@ def config_from(given: Given) -> Config:
         initrd=given.last("-initrd"),
         append=given.last("-append"),
         drives=_drives(given),
+        variables=given.all("-prom-env"),
+        netdevs=given.all("-netdev"),
         snapshot="-snapshot" in given,
         boot=given.last("-boot"),
         bios=given.last("-bios"),

@@ -19,6 +19,8 @@ __all__ = ["main"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+_SOON = 0.3
+"""Seconds after which a signal's exception has the stack unwinding, or was lost."""
 _HELP = ("-h", "-help", "--help")
 
 
@@ -93,6 +95,17 @@ def _fill_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
+def _end_unless_on_the_way(status: int) -> None:
+    """Have the stack unwind, unless it does already: then what is handled now goes back to that."""
+    handled = sys.exc_info()[1]
+    while handled is not None:
+        if isinstance(handled, SystemExit):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            return
+        handled = handled.__context__
+    raise SystemExit(status)
+
+
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
     """Have signals unwind the stack, so that a machine is closed and a terminal restored on the way."""
@@ -100,12 +113,18 @@ def _signals_end_it() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         for each in caught:
             signal.signal(each, signal.SIG_IGN)  # the way out is not interrupted again
+        # An exception is lost where Python was in the middle of a callback of its own, as its imports have them.
+        signal.signal(signal.SIGALRM, lambda *_: _end_unless_on_the_way(128 + number))
+        signal.setitimer(signal.ITIMER_REAL, _SOON, _SOON)
         raise SystemExit(128 + number)
 
     before = {each: signal.getsignal(each) for each in _SIGNALS}
     caught = [each for each, handler in before.items() if handler is not signal.SIG_IGN]  # nohup stays what it is
     for each in caught:
         signal.signal(each, end)
-    yield
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     for each in caught:
         signal.signal(each, before[each])

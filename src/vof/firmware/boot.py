@@ -10,9 +10,19 @@ from dataclasses import dataclass
 
 from vof.errors import GuestFault, PortError, UsageError, VofError
 from vof.firmware.system import OpenFirmware
-from vof.loaders import Placement, Program, ProgramFile, place, read_elf
-from vof.loaders.chrp_script import is_chrp_script, parse_chrp_script
-from vof.loaders.guest_file import GuestFile
+from vof.loaders import (
+    Placement,
+    boot_command,
+    expand,
+    init_program,
+    parse_chrp_script,
+    place,
+    read_prep,
+    starts_payload,
+)
+from vof.loaders.compressed import GZIP_MAGIC, unpack_gzip
+from vof.loaders.formats import read_plain
+from vof.loaders.in_memory import MemoryFile
 from vof.outcomes import Jump
 from vof.packages import Throw
 from vof.tree import encode_string
@@ -23,7 +33,8 @@ _PIECE = 1 << 20
 _MOVED_TO = 0x400000
 """Where a program that is linked at 0 goes, as with QEMU and SLOF."""
 _LONGEST_PATH = 1023
-_LONGEST_SCRIPT = 1 << 20
+_LONGEST_SCRIPT = 1 << 18
+_SCRIPT = b"<chrp-boot"
 _MOST_SCRIPTS = 4
 
 
@@ -64,7 +75,8 @@ class Started:
     def jump(self) -> Jump:
         """How to start it (1275 PowerPC binding §8.2.1)."""
         placement = self.placement
-        return Jump(placement.entry, toc=placement.toc, bits=placement.program.bits)
+        r4 = placement.start if placement.program.kind == "prep" else 0
+        return Jump(placement.entry, r4=r4, toc=placement.toc, bits=placement.program.bits)
 
 
 class Boots:
@@ -119,41 +131,57 @@ class Boots:
             BootError: it can't be booted.
         """
         for _ in range(_MOST_SCRIPTS):
-            path, size = self.load(device)
+            path, size, prep = self.load(device)
             head = self._firmware.memory.read(self._load_base, min(size, _LONGEST_SCRIPT))
-            if not is_chrp_script(head):
+            if head.lstrip()[: len(_SCRIPT)].lower() != _SCRIPT:
                 break
-            device, arguments = self._read_script(head, path, arguments)
+            script, payload = self._read_script(head, path)
+            command = boot_command(script)
+            if command is None and payload is not None and starts_payload(script):
+                size = self._move_down(payload, size)
+                break
+            if command is None:
+                raise BootError(f"{path} is a boot script in Forth that does more than boot, which can't be run yet")
+            wanted, _, own = command.partition(" ")
+            device, arguments = wanted or path.rpartition(":")[0], own.strip() or arguments
         else:
             raise BootError("boot scripts lead to each other")
-        placement = self.init_program(size)
+        placement = self.init_program(size, prep=prep)
         publish(self._firmware, path, arguments)
         return Started(path, arguments, size, placement)
 
-    def _read_script(self, data: bytes, path: str, arguments: str) -> tuple[str, str]:
-        """The device that a CHRP boot script boots, and the program's arguments."""
+    def _move_down(self, offset: int, size: int) -> int:
+        """Have `load-base` hold what is behind a script; its bytes."""
+        memory, base = self._firmware.memory, self._load_base
+        for done in range(0, size - offset, _PIECE):
+            count = min(_PIECE, size - offset - done)
+            memory.write(base + done, memory.read(base + offset + done, count))
+        return size - offset
+
+    def _read_script(self, data: bytes, path: str) -> tuple[str, int | None]:
+        """The Forth of a CHRP boot script which was loaded from a path, and where in the file a program follows."""
         try:
             script = parse_chrp_script(data)
         except UsageError as error:
             raise BootError(str(error)) from None
         device, _, rest = path.rpartition(":")
-        partition, comma, file = rest.partition(",")
-        if not comma:
-            partition, file = "", rest
+        partition, _, file = rest.partition(",")
         directory, _, name = file.rpartition("\\")
-        values = {"device": device, "partition": partition, "directory": directory, "filename": name, "full-path": path}
-        program = script.expand(values)
-        command = script.boot_command(program)
-        if command is None:
-            raise BootError(f"{path} is a boot script in Forth that does more than boot, which can't be run yet")
-        wanted, _, own = command.partition(" ")
-        return wanted or device, own.strip() or arguments
+        text = expand(
+            script.boot_script,
+            device=device,
+            partition=partition,
+            directory=f"{directory}\\",
+            filename=name,
+            full_path=path,
+        )
+        return text, script.payload_offset
 
-    def load(self, device: str) -> tuple[str, int]:
+    def load(self, device: str) -> tuple[str, int, bool]:
         """Have a device load a program's file (1275 §7.4.3.1, `load`).
 
         Returns:
-            The path that was opened, and the bytes that are at `load-base` now.
+            The path that it came from, the bytes that are at `load-base` now, and whether they are of a PReP partition.
 
         Raises:
             BootError: there is no such device, or it has nothing to load.
@@ -178,48 +206,55 @@ class Boots:
             raise BootError("nothing was loaded")
         if self._load_base + size > self._limit:
             raise BootError(f"{size} bytes don't fit at {self._load_base:#x}: a larger -m would do")
-        return path, size
+        return path, size, bool(instance.state.get("prep"))
 
-    def init_program(self, size: int) -> Placement:
+    def init_program(self, size: int, *, prep: bool = False) -> Placement:
         """Put the program whose file is at `load-base` where it runs (1275 §7.4.3.1, `init-program`).
 
         Args:
             size: the file's bytes.
+            prep: whether it is what a PReP partition holds.
 
         Raises:
             BootError: it is no program, or doesn't fit.
         """
-        firmware = self._firmware
-        file = GuestFile(firmware.memory, self._load_base, size)
+        memory, base = self._firmware.memory, self._load_base
         try:
-            program = _read(file)
-            placement = place(program, _MOVED_TO, limit=self._limit)
-        except UsageError as error:
+            size = self._unpack(size)
+            file = MemoryFile(memory, base, size)
+            program = read_prep(file, size) if prep else read_plain(file)
+            in_place = program.kind == "prep"
+            placement = place(program, base if in_place else _MOVED_TO, limit=self._limit)
+            self._claim(placement)
+            if not in_place:
+                for segment in placement.segments if self._settle is not None else ():
+                    if segment.address >= base + size or segment.address + segment.memory_size <= base:
+                        self._settle(segment.address, segment.memory_size)  # type: ignore[misc]
+                init_program(memory, base, size, limit=self._limit, kernel_at=_MOVED_TO)
+        except (UsageError, GuestFault) as error:
             raise BootError(str(error)) from None
-        start, end = placement.start, placement.end
-        try:
-            firmware.claims.claim(start, end - start, 0)
-        except GuestFault as fault:
-            raise BootError(f"no room for the program at {start:#x}: {fault}") from None
-        # All of it is taken out first: where it goes may be where it is.
-        pieces = []
-        for segment in placement.segments:
-            file.seek(segment.file_offset)
-            pieces.append((segment, file.read(segment.file_size)))
-        for segment, data in pieces:
-            if self._settle is not None:
-                self._settle(segment.address, segment.memory_size)
-            self._put(segment.address, data)
-            self._zero(segment.address + len(data), segment.memory_size - len(data))
         return placement
 
-    def _put(self, address: int, data: bytes) -> None:
-        for done in range(0, len(data), _PIECE):
-            self._firmware.memory.write(address + done, data[done : done + _PIECE])
+    def _unpack(self, size: int) -> int:
+        """Unpack what is at `load-base`, if it is compressed; its bytes then."""
+        memory, base = self._firmware.memory, self._load_base
+        file = MemoryFile(memory, base, size)
+        if file.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
+            return size
+        file.seek(0)
+        unpacked = unpack_gzip(file, self._limit - base)
+        done = 0
+        while data := unpacked.read(_PIECE):
+            memory.write(base + done, data)
+            done += len(data)
+        return done
 
-    def _zero(self, address: int, size: int) -> None:
-        for done in range(0, size, _PIECE):
-            self._firmware.memory.write(address + done, bytes(min(_PIECE, size - done)))
+    def _claim(self, placement: Placement) -> None:
+        start, end = placement.start, placement.end
+        try:
+            self._firmware.claims.claim(start, end - start, 0)
+        except GuestFault as fault:
+            raise BootError(f"no room for the program at {start:#x}: {fault}") from None
 
 
 def publish(firmware: OpenFirmware, path: str, arguments: str) -> None:
@@ -232,7 +267,3 @@ def publish(firmware: OpenFirmware, path: str, arguments: str) -> None:
     """
     firmware.tree.set("/chosen", "bootpath", encode_string(path))
     firmware.tree.set("/chosen", "bootargs", encode_string(arguments))
-
-
-def _read(file: ProgramFile) -> Program:
-    return read_elf(file)

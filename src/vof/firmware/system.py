@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from vof.errors import GuestFault, MemoryFault, PortError
 from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
+from vof.firmware.options import Options
 from vof.firmware.table import SERVICES, Service
 from vof.memory import Claims
 from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome, Return, describe
@@ -71,6 +72,7 @@ class OpenFirmware:
         clock: the time.
         cpu: runs guest functions; without it callbacks fail.
         hooks: the machine's answers.
+        options: the configuration variables; None for none.
         scratch: the address of a page of guest memory that is the firmware's own: it builds callback blocks there.
 
     Attributes:
@@ -94,6 +96,7 @@ class OpenFirmware:
         cpu: Cpu | None = None,
         hooks: Hooks | None = None,
         scratch: int = 0,
+        options: Options | None = None,
     ) -> None:
         self.tree = tree
         self.memory = memory
@@ -101,6 +104,7 @@ class OpenFirmware:
         self.clock = clock
         self.cpu = cpu
         self.hooks = hooks or Hooks()
+        self.options = options
         self.scratch = scratch
         self.callback_entry = 0
         self.symbol_lookup = (0, 0)
@@ -238,6 +242,8 @@ class OpenFirmware:
         Raises:
             GuestFault: the machine says no, the firmware keeps that property itself, or the client has set too much.
         """
+        if self.options is not None and self.options.client_sets(node, name, value):
+            return
         if node.properties.is_computed(name):
             raise GuestFault('"{}" in {} is the firmware\'s to say', name, node.path)
         if self.hooks.may_set is not None and not self.hooks.may_set(node, name, value):

@@ -166,10 +166,9 @@ class DiskNodes:
         set_aliases(tree, self.paths, aliases or {})
 
     @property
-    def first(self) -> list[str]:
-        """Paths of the disks that the user gave a place in the boot order."""
-        indexed = [(disk.boot_index, path) for path, disk in self.paths if disk.boot_index >= 0]
-        return [path for _, path in sorted(indexed)]
+    def first(self) -> list[tuple[int, str]]:
+        """Boot index and path of the disks that the user gave one."""
+        return [(disk.boot_index, path) for path, disk in self.paths if disk.boot_index >= 0]
 
     def _node(self, tree: DeviceTree, place: DiskPlace, name: str) -> Node | None:
         controller = place.controller.find(tree, self._hosts)

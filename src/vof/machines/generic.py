@@ -8,12 +8,14 @@ that they know: GRUB for IBM's and QEMU's, Linux and the BSDs for Macs and CHRP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
+from vof.firmware.options import Options
 from vof.machines.disks import Disk, set_aliases
-from vof.machines.machine import Program, Site, StartState, furnish_standard_nodes, publish_available
+from vof.machines.machine import LOAD_BASE, Program, Site, StartState, furnish_standard_nodes, publish_available
+from vof.machines.networks import Card, CardNodes
 from vof.memory import ClaimMap, PairedClaims, TranslatedMemory
 from vof.outcomes import Outcome, PowerOff, Reset
 from vof.packages import OPENABLE, ConsolePackage, MemoryPackage, Mmu, PageTable, RtcPackage
@@ -57,9 +59,11 @@ class GenericOptions:
         timebase_frequency: ticks of the time base in a second; the bus has four times as many.
         clock_frequency: cycles of the CPU in a second.
         disks: the disks; the first is the one that the machine boots from.
+        cards: the network cards.
         bootpath: what `/chosen` `bootpath` says; "" for the first disk.
         real_mode: whether the client program runs with address translation off.
         clock_offset: seconds that the machine's time is ahead of the clock's.
+        variables: the user's configuration variables for this run.
         tree: a flattened tree that the machine's nodes are added to where it lacks them; empty for none.
     """
 
@@ -68,9 +72,11 @@ class GenericOptions:
     timebase_frequency: int = 25_000_000
     clock_frequency: int = 400_000_000
     disks: tuple[Disk, ...] = ()
+    cards: tuple[Card, ...] = ()
     bootpath: str = ""
     real_mode: bool = True
     clock_offset: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
     tree: bytes = b""
 
 
@@ -155,6 +161,14 @@ class Generic:
                     raise UsageError(f"no room for the {what} at {start:#x} ({fault}): try a larger -m") from None
         tree = parse_fdt(self._options.tree) if self._options.tree else DeviceTree()
         self._furnish(tree, program)
+        defaults = {"real-mode?": "true" if self._options.real_mode else "false", "load-base": f"{LOAD_BASE:x}"}
+        first = tree.find("/disks/disk@0")
+        bootpath = self._options.bootpath or (first.path if first is not None else "")
+        if bootpath:
+            defaults["boot-device"] = bootpath
+            tree.set("/chosen", "bootpath", encode_string(bootpath))
+        options = Options(defaults, self._options.variables)
+        options.furnish(tree)
         change(tree)
         firmware = OpenFirmware(
             tree,
@@ -164,6 +178,7 @@ class Generic:
             cpu=site.cpu,
             hooks=Hooks(quiesce=site.taken_over, commands=_COMMANDS),
             scratch=site.scratch,
+            options=options,
         )
         try:
             firmware.use_console(_CONSOLE)
@@ -188,7 +203,6 @@ class Generic:
         tree.root.properties["name"] = encode_string("device-tree")
         tree.root.methods.update(OPENABLE)
         furnish_standard_nodes(tree, self._model)
-        tree.set("/options", "real-mode?", encode_string("true" if self._options.real_mode else "false"))
         self._add_cpu(tree)
         reg = encode_reg([(0, self._ram)], child_address_cells(tree.root), child_size_cells(tree.root))
         memory = tree.find("/memory") or tree.add("/", "memory@0")
@@ -206,6 +220,8 @@ class Generic:
         rtc.methods.update(self.rtc.methods())
         tree.set("/aliases", "ttya", encode_string(_CONSOLE))
         self._add_disks(tree)
+        site = self._site
+        CardNodes(self.memory, site.clock, self._options.cards, {}, site.region[0]).add(tree)
         self._fill_chosen(tree, program)
 
     def _add_cpu(self, tree: DeviceTree) -> None:
@@ -252,11 +268,6 @@ class Generic:
     def _fill_chosen(self, tree: DeviceTree, program: Program) -> None:
         chosen = _node(tree, "/chosen").properties
         chosen["bootargs"] = encode_string(program.arguments)
-        first = tree.find("/disks/disk@0")
-        bootpath = self._options.bootpath or (first.path if first is not None else "")
-        if bootpath:
-            chosen["bootpath"] = encode_string(bootpath)
-            tree.set("/options", "boot-device", encode_string(bootpath))
         start, size = program.initrd
         if size:
             chosen["linux,initrd-start"] = encode_int(start)

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from vof.firmware import OpenFirmware
-from vof.memory import ClaimMap
+from vof.memory import ClaimMap, SeenMemory
 from vof.ports import Bus, Clock, Console, Cpu, Hypervisor, Memory
 from vof.tree import DeviceTree, Node, child_address_cells, child_size_cells, decode_reg, encode_reg, encode_string
 
 __all__ = [
+    "LOAD_BASE",
     "Machine",
     "Program",
     "Site",
@@ -22,6 +23,10 @@ __all__ = [
     "memory_ranges",
     "publish_available",
 ]
+
+
+LOAD_BASE = 64 << 20
+"""Where the file of a program is loaded to before it is put where it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Site:
         scratch: a page in it.
         tree_room: address and size of the room in it for a flattened tree.
         taken_over: called, if given, when the client program takes the machine over.
+        remembers: whether the emulator may remember code of an earlier boot, in memory that is written from outside.
         flush_translations: called, if given, when the firmware has changed the page table.
     """
 
@@ -48,6 +54,12 @@ class Site:
     tree_room: tuple[int, int]
     taken_over: Callable[[], None] | None = None
     flush_translations: Callable[[], None] | None = None
+    remembers: bool = False
+
+    @property
+    def loading(self) -> Memory:
+        """Memory for what is read from disks and networks, which may be code."""
+        return SeenMemory(self.memory, self.bus) if self.remembers else self.memory
 
 
 @dataclass(frozen=True, slots=True)

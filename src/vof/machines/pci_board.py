@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
+from vof.firmware.options import Options
 from vof.machines.disks import Disk, DiskNodes
-from vof.machines.machine import Program, Site, furnish_standard_nodes, publish_available
+from vof.machines.machine import LOAD_BASE, Program, Site, furnish_standard_nodes, publish_available
+from vof.machines.networks import Card, CardNodes
 from vof.machines.rtas import NVRAM_SIZE, GuestRtas
 from vof.machines.uart import UartConsole
 from vof.memory import ClaimMap
@@ -124,6 +126,8 @@ class PciBoard:
         nvram: what is in its NVRAM, `vof.machines.rtas.NVRAM_SIZE` bytes.
         by_uart: whether the console's characters pass through the serial line's device.
         disks: its disks.
+        cards: its network cards.
+        variables: the user's configuration variables for this run.
 
     Attributes:
         rtas: its RTAS, if it has one.
@@ -140,6 +144,8 @@ class PciBoard:
         *,
         by_uart: bool = False,
         disks: Sequence[Disk] = (),
+        cards: Sequence[Card] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._site = site
         self._model = model
@@ -150,8 +156,12 @@ class PciBoard:
         self.reports: list[str] = []
         self._port: Console = UartConsole(site.bus, facts.uart, site.console) if by_uart else site.console
         hosts = {host.name: host.path for host in facts.hosts}
-        self.disks = DiskNodes(site.memory, self._claims, disks, hosts, site.region[0])
+        self.disks = DiskNodes(site.loading, self._claims, disks, hosts, site.region[0])
+        self.cards = CardNodes(site.loading, site.clock, cards, hosts, site.region[0])
         self.rtas = GuestRtas(site, nvram or bytes(NVRAM_SIZE)) if facts.rtas else None
+        self.options = Options({"load-base": f"{LOAD_BASE:x}"}, variables, self.rtas)
+        if self.options.notice:
+            self.reports.append(self.options.notice)
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         """See `vof.machines.Machine`. There is no flattened tree here: `tree_address` says nothing.
@@ -179,6 +189,7 @@ class PciBoard:
             cpu=site.cpu,
             hooks=Hooks(quiesce=site.taken_over, commands=_COMMANDS),
             scratch=site.scratch,
+            options=self.options,
         )
         try:
             firmware.use_console(facts.console)
@@ -217,6 +228,8 @@ class PciBoard:
         for name, path in facts.aliases.items():
             tree.set("/aliases", name, encode_string(path))
         self.disks.add(tree, facts.disk_aliases)
+        self.cards.add(tree)
+        self.options.furnish(tree)
         chosen = tree.find("/chosen")
         assert chosen is not None
         chosen.properties["bootargs"] = encode_string(program.arguments)

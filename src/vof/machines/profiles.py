@@ -28,6 +28,7 @@ class MachineProfile:
         resets: whether QEMU's machine survives its own reset.
         stub: the stub that the trap `mailbox` has there: `pseries`, or `rom32` at 0xfff00000.
         stub_at: where that is in the file.
+        card: the usual network card, with options; "" where the firmware has no networks.
         drives: what QEMU attaches a drive to that doesn't say, `scsi` or `ide`; "" where the firmware has no disks.
     """
 
@@ -49,6 +50,7 @@ class MachineProfile:
     stub: str = "pseries"
     stub_at: int = 0
     drives: str = ""
+    card: str = ""
 
 
 MACHINES: dict[str, MachineProfile] = {
@@ -66,6 +68,7 @@ MACHINES: dict[str, MachineProfile] = {
             most_memory=16 << 30,
             console="hvc0",
             drives="scsi",
+            card="spapr-vlan",
         ),
         MachineProfile(
             name="generic",
@@ -108,6 +111,7 @@ MACHINES: dict[str, MachineProfile] = {
             reset_vector=0xFFF00100,
             firmware_at=-1,
             drives="ide",
+            card="virtio-net-pci,romfile=",
             resets=False,  # the MV64361's registers are gone afterwards
             stub="rom32",
         ),

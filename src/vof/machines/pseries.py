@@ -6,13 +6,15 @@ A hypercall, H_CAS, answers `ibm,client-architecture-support` with a whole new t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from vof.errors import EngineError, GuestFault
+from vof.errors import EngineError, GuestFault, PortError
 from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
+from vof.firmware.options import Options
 from vof.machines.disks import Disk, DiskNodes
 from vof.machines.machine import (
+    LOAD_BASE,
     Program,
     Site,
     furnish_standard_nodes,
@@ -20,10 +22,11 @@ from vof.machines.machine import (
     memory_ranges,
     publish_available,
 )
+from vof.machines.networks import Card, CardNodes
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
 from vof.pci.papr import complete_pci
-from vof.ports import Access, BusOp
+from vof.ports import Access, BusOp, Memory
 from vof.tree import (
     CellError,
     DeviceTree,
@@ -61,20 +64,32 @@ class Pseries:
         site: ports and the firmware's region.
         model: what `/openprom` `model` says.
         disks: its disks.
+        cards: its network cards.
+        variables: the user's configuration variables for this run.
 
     Attributes:
         reports: what of its devices found no room, in words.
         disks: the nodes of its disks.
+        cards: the nodes of its network cards.
     """
 
-    def __init__(self, site: Site, model: str, disks: Sequence[Disk] = ()) -> None:
+    def __init__(
+        self,
+        site: Site,
+        model: str,
+        disks: Sequence[Disk] = (),
+        cards: Sequence[Card] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._site = site
+        self._variables = variables
         self._model = model
         self.reports: list[str] = []
         self._change: Callable[[DeviceTree], None] = _no_change
         self._console = ConsolePackage(site.memory, site.console)
         self._claims = ClaimMap(site.memory.size)
-        self.disks = DiskNodes(site.memory, self._claims, disks, {}, site.region[0])
+        self.disks = DiskNodes(site.loading, self._claims, disks, {}, site.region[0])
+        self.cards = CardNodes(site.loading, site.clock, cards, {}, site.region[0])
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         """See `vof.machines.Machine`.
@@ -93,6 +108,9 @@ class Pseries:
             if size:
                 self._claims.claim(start, size, 0)
         self._tree = tree
+        self._options = Options({"load-base": f"{LOAD_BASE:x}"}, self._variables, self._nvram())
+        if self._options.notice:
+            self.reports.append(self._options.notice)
         self._furnish(program)
         firmware = self._firmware = OpenFirmware(
             tree,
@@ -102,6 +120,7 @@ class Pseries:
             cpu=site.cpu,
             hooks=Hooks(quiesce=site.taken_over, start_cpu=self._start_cpu),
             scratch=site.scratch,
+            options=self._options,
         )
         chosen = self._node("/chosen")
         console = decode_string(chosen.properties.get("stdout-path", b"/vdevice/vty\0"))
@@ -129,9 +148,11 @@ class Pseries:
 
     def _complete(self) -> None:
         """Add what no tree of QEMU's has. Again after the tree was replaced."""
-        self.reports += [each for each in complete_pci(self._tree, self._rtas) if each not in self.reports]
+        self.reports += [each for each in complete_pci(self._tree, self.rtas) if each not in self.reports]
         self._install_methods()
+        self._options.furnish(self._tree)
         self.disks.add(self._tree)
+        self.cards.add(self._tree)
         self._change(self._tree)
 
     def _install_methods(self) -> None:
@@ -152,6 +173,13 @@ class Pseries:
         for memory in memory_nodes(tree):
             memory.methods.update(OPENABLE)
             publish_available(memory, self._claims)
+
+    def _nvram(self) -> _RtasNvram | None:
+        """The machine's NVRAM, which the hypervisor has."""
+        for node in self._tree.walk():
+            if node.properties.get("device_type") == b"nvram\0" and "#bytes" in node.properties:
+                return _RtasNvram(self, decode_int(node.properties["#bytes"]))
+        return None
 
     def _architecture_support(self, instance: Instance, stack: Stack) -> None:
         """( vector -- err? ): PAPR B.6.2.3. The hypervisor answers with a whole new tree.
@@ -197,9 +225,9 @@ class Pseries:
             cpu = decode_int(node.properties["reg"])
         except (KeyError, CellError):
             raise GuestFault("{} is no CPU", node.path) from None
-        self._rtas("start-cpu", (cpu, entry, r3), 0)
+        self.rtas("start-cpu", (cpu, entry, r3), 0)
 
-    def _rtas(self, name: str, arguments: tuple[int, ...], result_count: int) -> tuple[int, ...]:
+    def rtas(self, name: str, arguments: tuple[int, ...], result_count: int) -> tuple[int, ...]:
         """Call RTAS (PAPR 7.2.8); the results behind the status.
 
         Raises:
@@ -216,6 +244,11 @@ class Pseries:
         if hypercall_status or status:
             raise GuestFault("RTAS {}: status {}", name, hypercall_status or status - (status >> 31 << 32))
         return tuple(results)
+
+    @property
+    def nvram_buffer(self) -> tuple[Memory, tuple[int, int]]:
+        """Memory, and the address and size of a room in it for what RTAS reads and writes."""
+        return self._site.memory, self._site.tree_room
 
     def _flattened(self, address: int) -> bytes:
         magic, size = self._site.memory.read_cells(address, 2)
@@ -241,6 +274,49 @@ class Pseries:
         if node is None:
             raise GuestFault("no {}", path)
         return node
+
+
+class _RtasNvram:
+    """The port `Store` by RTAS calls (PAPR 7.3.1).
+
+    Args:
+        machine: whose.
+        size: its bytes.
+    """
+
+    def __init__(self, machine: Pseries, size: int) -> None:
+        self._machine = machine
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def read(self, offset: int, length: int) -> bytes:
+        memory, (buffer, room) = self._machine.nvram_buffer
+        data = b""
+        while len(data) < length:
+            wanted = min(length - len(data), room)
+            done = self._call("nvram-fetch", offset + len(data), buffer, wanted)
+            data += memory.read(buffer, done)
+        return data
+
+    def write(self, offset: int, data: bytes) -> None:
+        memory, (buffer, room) = self._machine.nvram_buffer
+        done = 0
+        while done < len(data):
+            piece = data[done : done + room]
+            memory.write(buffer, piece)
+            done += self._call("nvram-store", offset + done, buffer, len(piece))
+
+    def _call(self, name: str, offset: int, buffer: int, length: int) -> int:
+        try:
+            (done,) = self._machine.rtas(name, (offset, buffer, length), 1)
+        except GuestFault as fault:
+            raise PortError(str(fault)) from None
+        if not 0 < done <= length:
+            raise PortError(f"RTAS {name} did {done} of {length} bytes")
+        return done
 
 
 def _carry_over(node: Node, tree: DeviceTree) -> None:

@@ -7,11 +7,13 @@ import os
 from vof.errors import UsageError
 from vof.machines.machine import memory_nodes, memory_ranges
 from vof.machines.papr import RTAS_CALLS
-from vof.tree import CellError, DeviceTree, FdtError, encode_int, encode_reg, parse_fdt
+from vof.tree import CellError, DeviceTree, FdtError, encode_int, encode_reg, encode_string, parse_fdt
 
-__all__ = ["memory_of", "pseries_tree"]
+__all__ = ["VSCSI", "add_vscsi", "memory_of", "pseries_tree"]
 
 _RECORDED = os.path.join(os.path.dirname(__file__), "pseries.dtb")
+VSCSI = 0x71000003
+"""The address of the SCSI adapter on PAPR's virtual I/O bus."""
 _CPUS = "/cpus"
 _FIRST_TOKEN = 0x2000
 _GRAIN = 1 << 20
@@ -69,3 +71,15 @@ def memory_of(flattened: bytes) -> int:
     if end % _GRAIN:
         raise UsageError(f"its memory at 0 has {end:#x} bytes: whole MiB would work")
     return end
+
+
+def add_vscsi(tree: DeviceTree) -> None:
+    """Add a SCSI adapter for the firmware's disks, where the tree has none at that address."""
+    if tree.find("/vdevice") is None or tree.find(f"/vdevice/@{VSCSI:x}") is not None:
+        return
+    properties = {
+        "device_type": encode_string("vscsi"),
+        "compatible": encode_string("IBM,v-scsi"),
+        "reg": encode_int(VSCSI),
+    }
+    tree.add("/vdevice", f"v-scsi@{VSCSI:x}", properties)

@@ -11,7 +11,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-from vof.errors import MemoryFault
+from vof.errors import MemoryFault, PortError
 from vof.machines.machine import Site
 from vof.packages import OPENABLE, Instance, Stack
 from vof.ports import Access, BusOp, Memory
@@ -153,6 +153,34 @@ class GuestRtas:
         self._memory.write(base + _HEADER_AT, header.ljust(_DATA_AT - _HEADER_AT, b"\0") + self._nvram)
         self._base = base
         stack.append(base)
+
+    # The port `Store`, for the firmware
+
+    @property
+    def size(self) -> int:
+        """Port `Store`."""
+        return NVRAM_SIZE
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Port `Store`."""
+        return self._contents()[offset : offset + length]
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Port `Store`."""
+        contents = bytearray(self._contents())
+        contents[offset : offset + len(data)] = data
+        self._nvram = bytes(contents)
+        if self._base >= 0:
+            at = self._base + _HEADER_AT
+            generation = _HEADER.unpack(self._memory.read(at, _HEADER.size))[1]
+            self._memory.write(self._base + _DATA_AT, self._nvram)
+            self._memory.write(at, _HEADER.pack(_MAGIC, generation, NVRAM_SIZE, nvram_checksum(self._nvram)))
+
+    def _contents(self) -> bytes:
+        contents = self.nvram(self._memory)
+        if contents is None:
+            raise PortError("the machine's NVRAM is being written, or was written over")
+        return contents
 
     def nvram(self, memory: Memory) -> bytes | None:
         """What is in NVRAM now; None if that can't be told, for one because a store was never finished.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vof.memory.claims import ClaimMap
 from vof.memory.guest import Buffer, GuestMemory
 from vof.memory.paired import Claims, PairedClaims
+from vof.memory.seen import SeenMemory
 from vof.memory.tap import MemoryAccess, MemoryTap
 from vof.memory.translated import TranslatedMemory
 from vof.memory.translations import Translation, Translations
@@ -17,6 +18,7 @@ __all__ = [
     "MemoryAccess",
     "MemoryTap",
     "PairedClaims",
+    "SeenMemory",
     "TranslatedMemory",
     "Translation",
     "Translations",

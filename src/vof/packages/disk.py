@@ -32,7 +32,8 @@ class DiskPackage:
     `write-blocks` and `#blocks` are the device's own (1275's device type "block") and know no partitions.
 
     An instance's state is `start` and `size` of what it opened, `position` in that, all in bytes, the number of the
-    `partition` and the `path`; after `load` also `loaded`, the path of what was.
+    `partition` and the `path`; after `load` also `loaded`, the path of what was, and `prep`, whether that
+    is a PReP partition.
 
     Args:
         memory: guest memory.
@@ -191,6 +192,7 @@ class DiskPackage:
         self._check_room(address, size)
         self._to_memory(partition.start, address, size)
         self._loaded(instance, str(partition.number))
+        instance.state["prep"] = partition.kind == "prep"
         return size
 
     def _load_usual(self, instance: Instance, address: int, number: int) -> int:
@@ -204,7 +206,7 @@ class DiskPackage:
         first: PortError | None = None
         for path in (*_USUAL_FILES, ""):
             try:
-                found = path or self.files.blessed(number, _BOOT_TYPE)
+                found = path or self._typed(number, _BOOT_TYPE)
                 size = self.files.size(number, found)
             except PortError as error:
                 first = first or error
@@ -235,8 +237,13 @@ class DiskPackage:
             return plain if plain.startswith("/") else f"/{plain}"
         name = plain[2:]
         if name.startswith(":"):
-            return self.files.blessed(number, name[1:])
-        return f"{self.files.blessed(number, '')}/{name}"
+            return self._typed(number, name[1:])
+        return f"{self.files.blessed(number)}/{name}"
+
+    def _typed(self, number: int, kind: str) -> str:
+        """The file of a type in the blessed folder."""
+        assert self.files is not None
+        return self.files.of_type(number, self.files.blessed(number), kind)
 
     def _load_from_file(self, instance: Instance, address: int, number: int, path: str, size: int) -> int:
         assert self.files is not None
@@ -258,7 +265,7 @@ class DiskPackage:
 
     def _loaded(self, instance: Instance, arguments: str) -> None:
         path = instance.path.removesuffix(f":{instance.arguments}") if instance.arguments else instance.path
-        instance.state["loaded"] = f"{path}:{arguments}"
+        instance.state.update(loaded=f"{path}:{arguments}", prep=False)
 
     # Bytes
 

@@ -31,7 +31,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "clock": ("milliseconds", "sleep", "wall"),
     "console": ("write", "read", "wait"),
     "cpu": ("call",),
-    "files": ("size", "read", "list", "blessed"),
+    "files": ("size", "read", "list", "blessed", "of_type"),
     "hypervisor": ("hypercall",),
     "network": ("send", "receive"),
     "partitions": ("find", "list"),
@@ -108,7 +108,10 @@ class Recorder:
         names = () if kind in _WITHOUT else _CONSTANTS
         constants = {each: getattr(port, each) for each in names if hasattr(port, each)}
         if constants:
-            self._constants[name] = constants
+            self._constants[name] = {
+                each: value.decode("latin-1") if isinstance(value, bytes) else value
+                for each, value in constants.items()
+            }
         return _RecordedPort(self, name, kind, port)
 
     # A firmware's start

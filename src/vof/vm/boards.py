@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vof.errors import UsageError
@@ -13,19 +14,25 @@ from vof.version import VERSION
 if TYPE_CHECKING:
     from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
     from vof.backends.nvram_file import NvramFile
+    from vof.backends.user_network import UserNetwork
     from vof.engines.engine import Engine
     from vof.engines.external import ExternalEngine
     from vof.engines.qemu import QemuEngine
     from vof.engines.trap import Hello
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware.hypervisor import VirtualHypervisor
-    from vof.machines.disks import Disk, DiskNodes
+    from vof.machines.disks import Disk, DiskPlace
     from vof.machines.generic import GenericOptions
     from vof.machines.machine import Machine, Site
+    from vof.machines.networks import Card
+    from vof.machines.pci_board import PciBoard
+    from vof.machines.pseries import Pseries
     from vof.machines.rtas import GuestRtas
     from vof.ports import Store
     from vof.vm.config import Config
+    from vof.vm.drives import Drive
     from vof.vm.qemu_disks import QemuDisks
+    from vof.vm.qemu_networks import QemuNetworks
 
 __all__ = ["Board", "make_board"]
 
@@ -157,12 +164,12 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
         engine = _qemu(config)
         if config.profile.name == "40p":
             return _Prep40(engine)
-        disks = _qemu_disks(engine, config, wrap)
-        return _Rom(engine, config, disks) if config.profile.stub == "rom32" else _Pseries(engine, disks)
+        devices = _qemu_devices(engine, config, wrap)
+        return _Rom(engine, config, *devices) if config.profile.stub == "rom32" else _Pseries(engine, config, *devices)
     if config.engine_name == "external" and config.profile.name == "pseries":
-        return _Pseries(_external(config, bits=64))
+        return _Pseries(_external(config, bits=64), config)
     if config.profile.name == "pseries" and config.engine_name == "unicorn":
-        return _UnicornPseries(config, clock)
+        return _UnicornPseries(config, clock, wrap)
     return _Generic(config, clock, wrap)
 
 
@@ -216,33 +223,50 @@ class _Plain:
 class _QemuPlain(_Plain):
     """What a board of QEMU's with disks says."""
 
-    def __init__(self, disks: QemuDisks | None) -> None:
+    def __init__(self, disks: QemuDisks | None, networks: QemuNetworks | None) -> None:
         super().__init__()
         self._qemu_disks = disks
-        self._nodes: DiskNodes | None = None
-        if disks is not None:
-            disks.tend = self._tend
+        self._qemu_networks = networks
+        self._devices = [each for each in (disks, networks) if each is not None]
+        self._indexed: Callable[[], list[tuple[int, str]]] = list
+        for each in self._devices:
+            each.tend = self._tend
+        self._disks: tuple[Disk, ...] = ()
+        self._cards: tuple[Card, ...] = ()
 
     def warm_up(self) -> None:
-        if self._qemu_disks is not None:
+        if self._devices:
             import qemu.qmp
 
             assert qemu.qmp
 
     @property
     def boot_first(self) -> Sequence[str]:
-        return self._nodes.first if self._nodes is not None else ()
+        return [path for _, path in sorted(self._indexed())]
 
-    def find_disks(self) -> tuple[Disk, ...]:
-        """The disks of this boot."""
-        if self._qemu_disks is None:
-            return ()
-        self._qemu_disks.find()
-        return self._qemu_disks.disks
+    def find_devices(self) -> None:
+        """See what disks and network cards this boot has."""
+        if self._qemu_disks is not None:
+            self._qemu_disks.find()
+            self._disks = self._qemu_disks.disks
+        if self._qemu_networks is not None:
+            self._qemu_networks.find()
+            self._cards = self._qemu_networks.cards
+
+    def made(self, machine: Pseries | PciBoard) -> None:
+        """The machine of this boot was made."""
+        machine.reports = machine.disks.reports = self.notices
+        self._indexed = lambda: machine.disks.first + machine.cards.first
+
+    def describe_devices(self) -> dict[str, Any]:
+        """Disks and cards, for `describe`."""
+        from vof.vm.device_facts import describe_cards, describe_disks
+
+        return {"disks": describe_disks(self._disks), "cards": describe_cards(self._cards)}
 
     def taken_over(self) -> None:
-        if self._qemu_disks is not None:
-            self._qemu_disks.let_go()
+        for each in self._devices:
+            each.let_go()
 
     @property
     def bytes_read(self) -> int:
@@ -251,6 +275,8 @@ class _QemuPlain(_Plain):
     def close(self) -> None:
         if self._qemu_disks is not None:
             self._qemu_disks.close()
+        if self._qemu_networks is not None:
+            self._qemu_networks.forget()
 
     def _tend(self) -> None:
         self.tend()
@@ -259,10 +285,16 @@ class _QemuPlain(_Plain):
 class _Pseries(_QemuPlain):
     """`pseries` where the hypervisor is on the engine's side, and gives the tree."""
 
-    def __init__(self, engine: Engine, disks: QemuDisks | None = None) -> None:
-        super().__init__(disks)
+    def __init__(
+        self,
+        engine: Engine,
+        config: Config,
+        disks: QemuDisks | None = None,
+        networks: QemuNetworks | None = None,
+    ) -> None:
+        super().__init__(disks, networks)
         self.engine = engine
-        self._disks: tuple[Disk, ...] = ()
+        self._variables = config.variable_values
 
     @property
     def load_limit(self) -> int:
@@ -275,31 +307,125 @@ class _Pseries(_QemuPlain):
         super().warm_up()
 
     def prepare(self, site: Site, hello: Hello) -> Hello:
-        self._disks = self.find_disks()
+        self.find_devices()
         return hello
 
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        machine = Pseries(site, _MODEL, self._disks)
-        self._nodes = machine.disks
-        machine.disks.reports = self.notices
-        machine.reports = self.notices
+        machine = Pseries(site, _MODEL, self._disks, self._cards, self._variables)
+        self.made(machine)
         return machine
 
     def describe(self) -> dict[str, Any]:
-        from vof.vm.disk_facts import describe_disks
-
-        return {"kind": "pseries", "model": _MODEL, "disks": describe_disks(self._disks)}
+        return {"kind": "pseries", "model": _MODEL, "variables": self._variables, **self.describe_devices()}
 
     def start(self, jump: Jump) -> Jump:
         return jump
 
 
+class _LocalDevices:
+    """Disks and networks of a machine in this process.
+
+    Args:
+        config: the options.
+        clock: the machine's clock.
+        wrap: makes of a back end, given its name and its kind, the port that the firmware gets.
+        place: how a disk of this number is attached; None where the machine has no controllers.
+
+    Attributes:
+        overlays: the disks that a snapshot takes along.
+        disks, cards: what the machine gets.
+
+    Raises:
+        UsageError: an image or a network can't be had.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: HostClock | VirtualClock,
+        wrap: Callable[[str, str, Any], Any],
+        place: Callable[[int], DiskPlace | None],
+    ) -> None:
+        self._volumes: Volumes | None = None
+        self._drives: list[Drive] = []
+        self._networks: list[UserNetwork] = []
+        self.overlays: list[OverlayDisk] = []
+        self.disks: tuple[Disk, ...] = ()
+        self.cards: tuple[Card, ...] = ()
+        if config.netdevs:
+            self._make_networks(config.netdevs, clock, wrap)
+        if config.drives:
+            self._make_disks(config, wrap, place)
+
+    def _make_disks(
+        self, config: Config, wrap: Callable[[str, str, Any], Any], place: Callable[[int], DiskPlace | None]
+    ) -> None:
+        from vof.backends import OverlayDisk, Volumes
+        from vof.machines.disks import Disk
+        from vof.vm.drives import open_drives
+
+        self._drives = open_drives(config.drives, snapshot=config.snapshot)
+        volumes = self._volumes = Volumes()
+        self.overlays = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
+        self.disks = tuple(
+            Disk(
+                name=drive.name,
+                block=wrap(f"block{number}", "block", disk),
+                partitions=wrap(f"partitions{number}", "partitions", volumes.partitions(disk)),
+                files=wrap(f"files{number}", "files", volumes.files(disk, partial(getattr, disk, "writes"))),
+                cdrom=drive.media == "cdrom",
+                place=place(number),
+            )
+            for number, (drive, disk) in enumerate(zip(self._drives, self.overlays, strict=True))
+        )
+
+    def _make_networks(
+        self, values: Sequence[str], clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]
+    ) -> None:
+        from vof.backends.user_network import UserNetwork, parse_user_network
+        from vof.machines.networks import Card
+
+        cards = []
+        for number, value in enumerate(values):
+            options = parse_user_network(value)
+            network = UserNetwork(options, clock)
+            self._networks.append(network)
+            cards.append(Card(options.name, wrap(f"network{number}", "network", network)))
+        self.cards = tuple(cards)
+
+    @property
+    def ports(self) -> dict[str, object]:
+        """What a snapshot has names for."""
+        ports: dict[str, object] = {}
+        for number, disk in enumerate(self.disks):
+            ports[f"disk{number}"] = disk.block
+            ports[f"partitions{number}"] = disk.partitions
+            ports[f"files{number}"] = disk.files
+        for number, card in enumerate(self.cards):
+            ports[f"network{number}"] = card.network
+        return ports
+
+    def reopen(self) -> None:
+        """Open files anew, in a forked child."""
+        for drive in self._drives:
+            drive.reopen()
+
+    def close(self) -> None:
+        """Let go of all."""
+        if self._volumes is not None:
+            self._volumes.close()
+        for drive in self._drives:
+            drive.close()
+        for network in self._networks:
+            network.close()
+
+
 class _UnicornPseries(_Plain):
     """`pseries` without QEMU: its tree was recorded, and its hypervisor is in this process."""
 
-    def __init__(self, config: Config, clock: HostClock | VirtualClock) -> None:
+    def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
         from vof.engines.unicorn.models import find_model
 
         super().__init__()
@@ -316,20 +442,35 @@ class _UnicornPseries(_Plain):
         )
         self._offset = 0
         self._nvram: Store | None = None
+        self._variables = config.variable_values
+        self._devices = _LocalDevices(config, clock, wrap, _vscsi_place)
+        self.disks = self._devices.overlays
 
     @property
     def load_limit(self) -> int:
         return self.engine.layout.page
 
+    @property
+    def ports(self) -> dict[str, object]:
+        return self._devices.ports
+
+    def reopen(self) -> None:
+        self._devices.reopen()
+
+    def close(self) -> None:
+        self._devices.close()
+
     def prepare(self, site: Site, hello: Hello) -> Hello:
         from vof.machines.papr import Papr
-        from vof.machines.pseries_tree import pseries_tree
+        from vof.machines.pseries_tree import add_vscsi, pseries_tree
         from vof.tree import build_fdt, parse_fdt
 
         if self._dtb:
             tree = parse_fdt(self._dtb)
         else:
             tree = pseries_tree(self.engine.options.memory, self._model.name, self._model.pvr)
+        if self._devices.disks:
+            add_vscsi(tree)
         if self.state is not None:
             self._offset, self._nvram = self.state.clock_offset, self.state.nvram
         self.state = Papr(tree, site.memory, site.console, site.clock, nvram=self._nvram, clock_offset=self._offset)
@@ -344,10 +485,14 @@ class _UnicornPseries(_Plain):
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        return Pseries(site, _MODEL)
+        return Pseries(site, _MODEL, self._devices.disks, self._devices.cards, self._variables)
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "pseries", "model": _MODEL}
+        from vof.vm.device_facts import describe_cards, describe_disks
+
+        devices = self._devices
+        facts = {"disks": describe_disks(devices.disks), "cards": describe_cards(devices.cards)}
+        return {"kind": "pseries", "model": _MODEL, "variables": self._variables, **facts}
 
     def start(self, jump: Jump) -> Jump:
         return jump
@@ -393,7 +538,6 @@ class _Generic(_Plain):
         from vof.engines.unicorn.models import find_model
         from vof.firmware.hypervisor import VirtualHypervisor
         from vof.machines.generic import GenericOptions
-        from vof.vm.drives import open_drives
 
         super().__init__()
         options = config.machine_options
@@ -413,42 +557,23 @@ class _Generic(_Plain):
             memory = _memory_of("generic", path, tree)
             self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency, memory=memory)
         self._hypervisor = VirtualHypervisor()
-        self._volumes: Volumes | None = None
-        self._drives = open_drives(config.drives)
-        if self._drives:
-            from vof.backends import OverlayDisk, Volumes
-            from vof.machines.disks import Disk
-
-            volumes = self._volumes = Volumes()
-            self.disks = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
-            disks = [
-                Disk(
-                    name=drive.name,
-                    block=wrap(f"block{number}", "block", disk),
-                    partitions=wrap(f"partitions{number}", "partitions", volumes.partitions(disk)),
-                    files=wrap(f"files{number}", "files", volumes.files(disk)),
-                    cdrom=drive.media == "cdrom",
-                )
-                for number, (drive, disk) in enumerate(zip(self._drives, self.disks, strict=True))
-            ]
-            self._options = replace(self._options, disks=tuple(disks))
+        self._devices = _LocalDevices(config, clock, wrap, _no_place)
+        self.disks = self._devices.overlays
+        devices = self._devices
+        self._options = replace(
+            self._options, disks=devices.disks, cards=devices.cards, variables=config.variable_values
+        )
 
     @property
     def ports(self) -> dict[str, object]:
-        ports: dict[str, object] = {}
-        for number, disk in enumerate(self._options.disks):
-            ports[f"disk{number}"] = disk.block
-            ports[f"partitions{number}"] = disk.partitions
-            ports[f"files{number}"] = disk.files
-        return ports
+        return self._devices.ports
 
     @property
     def hypervisor(self) -> VirtualHypervisor | None:
         return self._hypervisor
 
     def reopen(self) -> None:
-        for drive in self._drives:
-            drive.reopen()
+        self._devices.reopen()
 
     @property
     def load_limit(self) -> int:
@@ -488,10 +613,7 @@ class _Generic(_Plain):
         return replace(jump, msr=state.msr, sprs=tuple(state.sprs.items()), segments=state.segments)
 
     def close(self) -> None:
-        if self._volumes is not None:
-            self._volumes.close()
-        for drive in self._drives:
-            drive.close()
+        self._devices.close()
 
 
 class _Prep40(_Plain):
@@ -528,16 +650,18 @@ class _Prep40(_Plain):
 class _Rom(_QemuPlain):
     """A board of QEMU's whose firmware is in ROM, and that has no tree of its own."""
 
-    def __init__(self, engine: QemuEngine, config: Config, disks: QemuDisks | None) -> None:
-        super().__init__(disks)
+    def __init__(
+        self, engine: QemuEngine, config: Config, disks: QemuDisks | None, networks: QemuNetworks | None
+    ) -> None:
+        super().__init__(disks, networks)
         self.engine = engine
-        self._disks: tuple[Disk, ...] = ()
         self._name = name = config.profile.name
         nvram = config.nvram
         console = config.machine_options.get("console", "host") if "console" in config.profile.own_options else "host"
         if console not in ("host", "uart"):
             raise UsageError(f"-machine {name},console={console}: it is host or uart")
         self._by_uart = console == "uart"
+        self._variables = config.variable_values
         self._rtas: GuestRtas | None = None
         self._nvram: NvramFile | None = None
         self._contents = b""
@@ -569,12 +693,12 @@ class _Rom(_QemuPlain):
         self._pvr = hello.pvr or self.engine.cpu_version()[1]
         alive = BOARDS[self._name].alive
         if self._started and alive is not None and site.bus.run([alive]) == [0]:
-            if self._qemu_disks is not None:
-                self._qemu_disks.forget()
+            for each in self._devices:
+                each.forget()
             self.engine.relaunch()
             return None
         self._started = True
-        self._disks = self.find_disks()
+        self.find_devices()
         if self._by_uart:
             assert isinstance(site.console, HostConsole)
             site.console.hand_over()  # what is typed goes to the device from the start
@@ -585,10 +709,19 @@ class _Rom(_QemuPlain):
         from vof.machines.pci_board import PciBoard
 
         facts = BOARDS[self._name]
-        board = PciBoard(site, _MODEL, facts, self._pvr, self._contents, by_uart=self._by_uart, disks=self._disks)
-        self._rtas, board.reports = board.rtas, self.notices
-        self._nodes = board.disks
-        board.disks.reports = self.notices
+        board = PciBoard(
+            site,
+            _MODEL,
+            facts,
+            self._pvr,
+            self._contents,
+            by_uart=self._by_uart,
+            disks=self._disks,
+            cards=self._cards,
+            variables=self._variables,
+        )
+        self._rtas = board.rtas
+        self.made(board)
         return board
 
     def save(self) -> None:
@@ -606,8 +739,6 @@ class _Rom(_QemuPlain):
             self._nvram.save(contents)
 
     def describe(self) -> dict[str, Any]:
-        from vof.vm.disk_facts import describe_disks
-
         nvram = self._contents.rstrip(b"\0").decode("latin-1")
         return {
             "kind": "board",
@@ -616,7 +747,8 @@ class _Rom(_QemuPlain):
             "pvr": self._pvr,
             "nvram": nvram,
             "uart": self._by_uart,
-            "disks": describe_disks(self._disks),
+            "variables": self._variables,
+            **self.describe_devices(),
         }
 
     def start(self, jump: Jump) -> Jump:
@@ -627,16 +759,28 @@ class _Rom(_QemuPlain):
 
 
 def _describe_generic(options: GenericOptions) -> dict[str, Any]:
-    from vof.vm.disk_facts import describe_disks
+    from vof.vm.device_facts import describe_cards, describe_disks
 
     facts = {each.name: getattr(options, each.name) for each in fields(options)}
     facts["tree"] = options.tree.decode("latin-1")
-    facts["disks"] = describe_disks(options.disks)
+    facts["disks"], facts["cards"] = describe_disks(options.disks), describe_cards(options.cards)
     return {"kind": "generic", "model": _MODEL, "options": facts}
 
 
 def _nothing() -> None:
     pass
+
+
+def _no_place(number: int) -> None:
+    """The machine `generic` has no controllers."""
+
+
+def _vscsi_place(number: int) -> DiskPlace:
+    """As QEMU attaches drives that don't say how: seven to an adapter; here all to one."""
+    from vof.machines.disks import Controller, DiskPlace
+    from vof.machines.pseries_tree import VSCSI
+
+    return DiskPlace("vscsi", Controller(vio=VSCSI), target=number % 64, lun=number // 64)
 
 
 def _switch(text: str, name: str) -> bool:
@@ -653,12 +797,20 @@ def _qemu(config: Config) -> QemuEngine:
     return QemuEngine(config.qemu_options())
 
 
-def _qemu_disks(engine: QemuEngine, config: Config, wrap: Callable[[str, str, Any], Any]) -> QemuDisks | None:
-    if not config.profile.drives or not config.has_disks:
-        return None
-    from vof.vm.qemu_disks import QemuDisks
+def _qemu_devices(
+    engine: QemuEngine, config: Config, wrap: Callable[[str, str, Any], Any]
+) -> tuple[QemuDisks | None, QemuNetworks | None]:
+    disks: QemuDisks | None = None
+    networks: QemuNetworks | None = None
+    if config.profile.drives and config.has_networks:
+        from vof.vm.qemu_networks import QemuNetworks
 
-    return QemuDisks(engine, config.qemu_drives, wrap)
+        networks = QemuNetworks(engine, wrap)
+    if config.profile.drives and config.has_disks:
+        from vof.vm.qemu_disks import QemuDisks
+
+        disks = QemuDisks(engine, config.qemu_drives, wrap)
+    return disks, networks
 
 
 def _external(config: Config, *, bits: int) -> ExternalEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,9 @@ class Config:
         initrd: an initial RAM disk's file.
         append: the client program's command line.
         drives: `-drive` values.
+        netdevs: `-netdev` values. One that no device names gets the machine's usual card.
         boot: what is booted without a kernel, as for `-boot`: `order=cdn`, `once=d`, or the letters alone.
+        variables: configuration variables for this run, `name=value`.
         snapshot: whether all writes to drives are kept apart and lost at the end.
         memory_file: for the engine `external`: the file that is the RAM of somebody else's emulator.
         bios: a firmware for the guest, QEMU's `vof.bin`; on the unicorn engine.
@@ -65,7 +68,9 @@ class Config:
     initrd: str = ""
     append: str = ""
     drives: Sequence[str] = ()
+    netdevs: Sequence[str] = ()
     boot: str = ""
+    variables: Sequence[str] = ()
     snapshot: bool = False
     memory_file: str = ""
     bios: str = ""
@@ -187,6 +192,27 @@ class Config:
         return True
 
     @property
+    def variable_values(self) -> dict[str, str]:
+        """The configuration variables of this run by name.
+
+        Raises:
+            UsageError: there is no such variable, or it can't be that.
+        """
+        from vof.firmware.options import check_variable
+
+        values = {}
+        for text in self.variables:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise UsageError(f"-prom-env {text}: write NAME=VALUE, as in boot-device=disk")
+            try:
+                check_variable(name, value)
+            except UsageError as error:
+                raise UsageError(f"-prom-env {error}") from None
+            values[name] = value
+        return values
+
+    @property
     def boot_options(self) -> dict[str, str]:
         """What `-boot` says: `order`, `once` and others.
 
@@ -210,7 +236,25 @@ class Config:
     @property
     def boots_devices(self) -> bool:
         """Whether the machine boots from what it has, without a kernel given by name."""
-        return not self.kernel and (self.has_disks or any(name in self.extra for name in _NETWORK_OPTIONS))
+        return not self.kernel and (self.has_disks or self.has_networks)
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether QEMU may have network cards for the firmware."""
+        return bool(self.netdevs) or any(argument in _NETWORK_OPTIONS for argument in self.extra)
+
+    @property
+    def _networks(self) -> list[str]:
+        """QEMU's arguments for the networks, with a card for each that has none."""
+        arguments: list[str] = []
+        for number, value in enumerate(self.netdevs):
+            found = re.search(r"(?:^|,)id=([^,]+)", value)
+            name = found[1] if found else f"net{number}"
+            arguments += ["-netdev", value if found else f"{value},id={name}"]
+            used = any(f"netdev={name}" in argument.split(",") for argument in self.extra)
+            if not used and self.profile.card:
+                arguments += ["-device", f"{self.profile.card},netdev={name}"]
+        return arguments
 
     @property
     def has_disks(self) -> bool:
@@ -265,7 +309,14 @@ class Config:
             resets=profile.resets,
             stub=profile.stub,
             stub_at=profile.stub_at,
-            extra=(*extra, *(("-boot", self.boot) if self.boot else ()), "-action", "panic=pause", *drives),
+            extra=(
+                *extra,
+                *(("-boot", self.boot) if self.boot else ()),
+                "-action",
+                "panic=pause",
+                *self._networks,
+                *drives,
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
-    from vof.loaders import Placement
+    from vof.loaders import Placement, ProgramFile
     from vof.machines.machine import Program
     from vof.ports import Memory
 
@@ -46,7 +46,7 @@ class Images:
     """A kernel and an initial RAM disk.
 
     Args:
-        kernel: the path of an ELF file; "" for none.
+        kernel: the path of a client program: ELF or XCOFF, compressed by gzip or not; "" for none.
         initrd: the path of any file; "" for none.
         arguments: the client program's command line.
 
@@ -62,6 +62,7 @@ class Images:
         self._kernel_path = kernel
         self._initrd = _open("-initrd", initrd)
         self._initrd_path = initrd
+        self._program: ProgramFile | None = None
         self._placement: Placement | None = None
         self._initrd_range = (0, 0)
 
@@ -104,24 +105,33 @@ class Images:
         """
         if self.kernel is None:
             return "nothing"
-        from vof.loaders import load, place, read_elf
+        from vof.loaders import load, open_program, place
 
         kernel = self.kernel.fileno()
         first = self._placement is None
         try:
             if self._placement is None:
-                self._placement = place(read_elf(self.kernel), load_base=_KERNEL_AT)
+                self._program, program = open_program(self.kernel, limit)
+                self._placement = place(program, load_base=_KERNEL_AT)
                 _check_fit(self._placement.end, memory, limit)
+            assert self._program is not None
+            packed = self._program is not self.kernel
             if memory.ram is None:
                 for one in self._placement.segments:
-                    memory.copy_file(kernel, one.file_offset, one.address, one.file_size)
+                    if packed:
+                        self._program.seek(one.file_offset)
+                        memory.memory.write(one.address, self._program.read(one.file_size) or b"")
+                    else:
+                        memory.copy_file(kernel, one.file_offset, one.address, one.file_size)
             else:
                 load(
                     self._placement,
-                    self.kernel,
+                    self._program,
                     memory.ram,
                     fresh=first,
-                    copy=lambda offset, address, size: memory.copy_file(kernel, offset, address, size),
+                    copy=None
+                    if packed
+                    else lambda offset, address, size: memory.copy_file(kernel, offset, address, size),
                 )
         except UsageError as error:
             raise UsageError(f"-kernel {self._kernel_path}: {error}") from None
@@ -141,11 +151,11 @@ class Images:
 
     def symbol(self, address: int) -> str:
         """The kernel's symbol that is nearest below an address, "start+0x4"; "" if it has none."""
-        if self.kernel is None or self._placement is None:
+        if self._program is None or self._placement is None:
             return ""
         from vof.loaders.symbols import nearest_symbol
 
-        return nearest_symbol(self.kernel, self._placement, address)
+        return nearest_symbol(self._program, self._placement, address)
 
     def close(self) -> None:
         """Close the files."""

@@ -189,6 +189,7 @@ class Observers:
                 "region": site.region,
                 "scratch": site.scratch,
                 "tree_room": site.tree_room,
+                "remembers": site.remembers,
                 "program": {each.name: getattr(making.program, each.name) for each in fields(making.program)},
                 "machine": making.machine,
                 "guest_firmware": making.guest_firmware,

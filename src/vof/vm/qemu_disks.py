@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Any, TypeVar
 
 from vof.backends import Volumes
@@ -21,7 +22,7 @@ from vof.errors import EngineError, PortError
 from vof.machines.disks import Controller, Disk, DiskPlace
 from vof.vm.drive_options import QemuDrives
 
-__all__ = ["QemuDisks"]
+__all__ = ["QemuDisks", "found_by"]
 
 _T = TypeVar("_T")
 _BLOCK, _CDROM_BLOCK = 512, 2048
@@ -81,7 +82,7 @@ class QemuDisks:
         assert self._volumes is not None
         order = {name: place for place, name in enumerate(self._drives.names)}
         found = sorted(
-            (disk for disk in Topology(engine.ask_monitor).disks() if disk.node),
+            (disk for disk in found_by(engine, Topology.disks) if disk.node),
             key=lambda disk: order.get(disk.name, len(order)),
         )
         disks = []
@@ -90,13 +91,14 @@ class QemuDisks:
             self._open.append(exported)
             cached = CachedDisk(exported)
             self._cached.append(cached)
+            files = self._volumes.files(cached, partial(getattr, cached, "writes"))
             place = disk.place
             disks.append(
                 Disk(
                     name=disk.name,
                     block=self._wrap(f"block{number}", "block", cached),
                     partitions=self._wrap(f"partitions{number}", "partitions", self._volumes.partitions(cached)),
-                    files=self._wrap(f"files{number}", "files", self._volumes.files(cached)),
+                    files=self._wrap(f"files{number}", "files", files),
                     cdrom=disk.cdrom,
                     place=DiskPlace(
                         disk.kind,
@@ -200,6 +202,19 @@ class _ExportedDisk:
                 raise PortError(f"{self._disk.name}: {error}") from None
             self._there = NbdDisk(connection, export, block_size=self.block_size, tend=self._tend)
         return self._there
+
+
+def found_by(engine: QemuEngine, find: Callable[[Topology], list[_T]]) -> list[_T]:
+    """What QEMU's monitor tells of the guest's devices.
+
+    Raises:
+        EngineError: it doesn't answer; if QEMU has ended, why.
+    """
+    try:
+        return find(Topology(engine.monitor.execute))  # some questions are refused, which is an answer, too
+    except EngineError:
+        engine.ask_monitor("query-status")
+        raise
 
 
 def _nothing() -> None:

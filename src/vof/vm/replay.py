@@ -17,8 +17,10 @@ from vof.errors import MemoryFault, PortError, UsageError
 from vof.events import ClientReturn, Event
 from vof.firmware import OpenFirmware
 from vof.firmware.boot import publish
+from vof.machines.disks import Disk
 from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Machine, Program, Site
+from vof.machines.networks import Card
 from vof.machines.pseries import Pseries
 from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, PowerOff, Reset
 from vof.ports import Partition
@@ -27,7 +29,7 @@ from vof.trace.recorder import METHODS
 from vof.trace.recording import Recording
 from vof.tree import parse_fdt
 from vof.vm.changes import TreeChanges
-from vof.vm.disk_facts import described_disks
+from vof.vm.device_facts import described_cards, described_disks
 from vof.vm.guest_firmware import announce
 
 __all__ = ["Difference", "Replayed", "replay"]
@@ -155,6 +157,7 @@ class _Replay:
             region=_pair(line["region"]),
             scratch=line["scratch"],
             tree_room=_pair(line["tree_room"]),
+            remembers=line.get("remembers", False),
         )
         loaded = line["program"]
         program = Program(_pair(loaded["kernel"]), _pair(loaded["initrd"]), loaded["arguments"])
@@ -182,7 +185,7 @@ class _Replay:
     def _machine(self, line: Line, site: Site) -> Machine:
         facts = line["machine"]
         if facts["kind"] == "pseries":
-            return Pseries(site, facts["model"], described_disks(facts.get("disks", ()), partial(self._disk, line)))
+            return Pseries(site, facts["model"], *self._devices(line, facts), facts.get("variables"))
         if facts["kind"] == "board":
             from vof.machines.boards import BOARDS
             from vof.machines.pci_board import PciBoard
@@ -190,21 +193,36 @@ class _Replay:
 
             nvram = facts["nvram"].encode("latin-1").ljust(NVRAM_SIZE, b"\0")
             by_uart = facts.get("uart", False)
-            disks = described_disks(facts.get("disks", ()), partial(self._disk, line))
+            disks, cards = self._devices(line, facts)
             board = BOARDS[facts["name"]]
-            return PciBoard(site, facts["model"], board, facts["pvr"], nvram, by_uart=by_uart, disks=disks)
+            return PciBoard(
+                site,
+                facts["model"],
+                board,
+                facts["pvr"],
+                nvram,
+                by_uart=by_uart,
+                disks=disks,
+                cards=cards,
+                variables=facts.get("variables"),
+            )
         if facts["kind"] != "generic":
             raise UsageError(f'a recording of the machine "{facts["kind"]}", which this version can\'t replay')
         options = dict(facts["options"])
         options["tree"] = options["tree"].encode("latin-1")
-        options["disks"] = described_disks(options["disks"], partial(self._disk, line))
+        options["disks"], options["cards"] = self._devices(line, options)
         return Generic(site, facts["model"], GenericOptions(**options))
 
-    def _disk(self, line: Line, name: str) -> Any:
-        """A port of a disk's."""
+    def _devices(self, line: Line, facts: Line) -> tuple[tuple[Disk, ...], tuple[Card, ...]]:
+        """The machine's disks and network cards."""
+        port = partial(self._device_port, line)
+        return described_disks(facts.get("disks", ()), port), described_cards(facts.get("cards", ()), port)
+
+    def _device_port(self, line: Line, name: str) -> Any:
+        """A port of a disk's or a card's."""
         port = self._port(name)
         for constant, value in line["constants"].get(name, {}).items():
-            setattr(port, constant, value)
+            setattr(port, constant, value.encode("latin-1") if isinstance(value, str) else value)
         return port
 
     def _call(self, line: Line) -> None:

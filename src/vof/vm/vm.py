@@ -47,8 +47,7 @@ __all__ = ["VM"]
 Item = TypeVar("Item")
 HookFunction = TypeVar("HookFunction", bound="Hook")
 
-_LOAD_BASE = 64 << 20
-"""Where the file of a program is loaded to before it is put where it runs."""
+_MIB = 1 << 20
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
 
@@ -565,6 +564,7 @@ class VM:
             scratch=layout.scratch,
             tree_room=layout.tree,
             taken_over=self._hand_over,
+            remembers=again and engine.ram is not None and self.config.engine_name != "unicorn",
         )
         program = self.images.program
         prepared = self._board.prepare(site, hello)
@@ -604,19 +604,26 @@ class VM:
         from vof.firmware.boot import Boots
         from vof.firmware.boot_order import boot_order
 
-        assert self.firmware is not None
-        trap, again = self.engine.trap, self.boots > 1
+        assert self.firmware is not None and self.firmware.options is not None
+        trap, again, variables = self.engine.trap, self.boots > 1, self.firmware.options
+        if variables["auto-boot?"] == "false":
+            raise UsageError("auto-boot? is false, so nothing is booted: -prom-env auto-boot?=true boots this time")
+        load_base, limit = int(variables["load-base"], 16), self._board.load_limit
         boots = Boots(
             self.firmware,
-            load_base=_LOAD_BASE if self._board.load_limit > 2 * _LOAD_BASE else _LOAD_BASE // 4,
-            limit=self._board.load_limit,
+            load_base=load_base if variables.is_set("load-base") or limit > 2 * load_base else limit // 4 & -_MIB,
+            limit=limit,
             settle=trap.clear if again else None,
         )
         options = self.config.boot_options
         order = options.get("order", "") if again else options.get("once", options.get("order", ""))
-        devices = boot_order(self.firmware.tree, order, self._board.boot_first)
+        first = self._board.boot_first
+        devices = boot_order(self.firmware.tree, order, first)
+        if variables.is_set("boot-device") and not order and not first:
+            devices = variables["boot-device"].split()
         self._tell_phase("looking for a client program", " ".join(devices))
-        arguments = self.images.arguments
+        arguments = self.images.arguments or variables["boot-args"] or variables["boot-file"]
+        command = command or variables["boot-command"].removeprefix("boot").strip()
         if command:
             device, _, rest = command.partition(" ")
             if device.startswith("/") or self.firmware.tree.find(device) is not None:

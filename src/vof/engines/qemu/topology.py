@@ -6,6 +6,7 @@ parent is the owner of its bus, up to the host bridge.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ __all__ = ["GuestDisk", "GuestNetwork", "Place", "Topology"]
 _PAPR_HOST = "spapr-pci-host-bridge"
 _PAPR_BUID = 0x800000020000000
 _DEEPEST = 16
+_MODEL = re.compile(r"type=nic,model=([^,\s]+)")
 _PERIPHERALS = ("/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached")
 
 
@@ -73,12 +75,14 @@ class GuestNetwork:
         name: its id, or "".
         place: where it is.
         mac: its address, six bytes.
+        boot_index: what `bootindex=` says; -1 for nothing.
     """
 
     netdev: str
     name: str
     place: Place
     mac: bytes
+    boot_index: int = -1
 
 
 class Topology:
@@ -111,26 +115,29 @@ class Topology:
         Raises:
             EngineError: QEMU doesn't answer.
         """
+        # QEMU lists its cards for people only; that names their models, and objects tell of theirs.
+        text = self._execute("human-monitor-command", **{"command-line": "info network"})
+        models = {f"child<{model}>" for model in _MODEL.findall(text)}
         found = []
-        for folder in _PERIPHERALS:
+        for folder in _PERIPHERALS if models else ():
             for each in self._execute("qom-list", path=folder):
-                if not each["type"].startswith("child<"):
-                    continue
-                network = self._network(f"{folder}/{each['name']}")
-                if network is not None:
-                    found.append(network)
+                if each["type"] in models:
+                    network = self._network(f"{folder}/{each['name']}")
+                    if network is not None:
+                        found.append(network)
         return found
 
     def _network(self, device: str) -> GuestNetwork | None:
-        names = {each["name"] for each in self._execute("qom-list", path=device)}
-        if not {"mac", "netdev", "parent_bus"} <= names:
+        try:
+            mac = bytes.fromhex(self._get(device, "mac").replace(":", ""))
+            place = self._place(device, "reg" if "spapr-vio" in self._get(device, "parent_bus") else "addr")
+        except EngineError:
             return None
-        place = self._place(device, "reg" if "reg" in names else "addr")
         if place is None:
             return None
-        mac = bytes.fromhex(self._get(device, "mac").replace(":", ""))
         name = device.rpartition("/")[2]
-        return GuestNetwork(self._get(device, "netdev"), "" if "[" in name else name, place, mac)
+        netdev = self._get(device, "netdev")
+        return GuestNetwork(netdev, "" if "[" in name else name, place, mac, self._boot_index(device))
 
     def _disk(self, backend: dict[str, Any]) -> GuestDisk | None:
         device = backend.get("qdev", "")
