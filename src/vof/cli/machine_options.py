@@ -55,7 +55,7 @@ CHANGES = Group(
         Option(
             ("--nvram",),
             "FILE",
-            "keep the machine's NVRAM there from run to run (pegasos2)",
+            "keep the machine's NVRAM there from run to run (pseries, pegasos2)",
         ),
         Option(
             ("--set",),

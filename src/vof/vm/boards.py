@@ -158,8 +158,8 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     Raises:
         UsageError: there is none, or an option doesn't go with it.
     """
-    if config.nvram and config.profile.name != "pegasos2":
-        raise UsageError(f"--nvram {config.nvram}: only pegasos2 has an NVRAM that can be kept")
+    if config.nvram and config.profile.name not in ("pegasos2", "pseries"):
+        raise UsageError(f"--nvram {config.nvram}: pseries and pegasos2 have an NVRAM that can be kept")
     if config.engine_name == "qemu":
         engine = _qemu(config)
         if config.profile.name == "40p":
@@ -295,6 +295,9 @@ class _Pseries(_QemuPlain):
         super().__init__(disks, networks)
         self.engine = engine
         self._variables = config.variable_values
+        self._image = config.nvram_image
+        if self._image is not None:
+            self._image.make()
 
     @property
     def load_limit(self) -> int:
@@ -309,6 +312,11 @@ class _Pseries(_QemuPlain):
     def prepare(self, site: Site, hello: Hello) -> Hello:
         self.find_devices()
         return hello
+
+    def close(self) -> None:
+        super().close()
+        if self._image is not None:
+            self._image.discard()
 
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
@@ -442,6 +450,7 @@ class _UnicornPseries(_Plain):
         )
         self._offset = 0
         self._nvram: Store | None = None
+        self._image = config.nvram_image
         self._variables = config.variable_values
         self._devices = _LocalDevices(config, clock, wrap, _vscsi_place)
         self.disks = self._devices.overlays
@@ -461,6 +470,7 @@ class _UnicornPseries(_Plain):
         self._devices.close()
 
     def prepare(self, site: Site, hello: Hello) -> Hello:
+        from vof.machines.nvram import Nvram
         from vof.machines.papr import Papr
         from vof.machines.pseries_tree import add_vscsi, pseries_tree
         from vof.tree import build_fdt, parse_fdt
@@ -473,6 +483,9 @@ class _UnicornPseries(_Plain):
             add_vscsi(tree)
         if self.state is not None:
             self._offset, self._nvram = self.state.clock_offset, self.state.nvram
+        elif self._image is not None and (contents := self._image.read()):
+            self._nvram = Nvram(len(contents))
+            self._nvram.write(0, contents)
         self.state = Papr(tree, site.memory, site.console, site.clock, nvram=self._nvram, clock_offset=self._offset)
         self.resume()
         address, room = site.tree_room
@@ -481,6 +494,14 @@ class _UnicornPseries(_Plain):
             raise UsageError(f"the tree has {len(flattened)} bytes, more than the {room} that there is room for")
         site.memory.write(address, flattened)
         return replace(hello, tree=address)
+
+    def save(self) -> None:
+        if self._image is None or self.state is None or self.state.nvram is None:
+            return
+        store = self.state.nvram
+        contents = store.read(0, store.size)
+        if contents != self._image.read():
+            self._image.write(contents)
 
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries

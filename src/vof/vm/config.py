@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vof.engines.qemu.command import QemuOptions, find_qemu, parse_numa, parse_size
 from vof.errors import UsageError
 from vof.machines import MACHINES, MachineProfile
 from vof.vm.drive_options import QemuDrives
+
+if TYPE_CHECKING:
+    from vof.backends.nvram_image import NvramImage
 
 __all__ = ["ENGINES", "Config"]
 
@@ -257,6 +261,19 @@ class Config:
         return arguments
 
     @property
+    def nvram_image(self) -> NvramImage | None:
+        """The file that is the NVRAM of `pseries`; None for none.
+
+        Raises:
+            UsageError: it can't be.
+        """
+        if not self.nvram or self.profile.name != "pseries":
+            return None
+        from vof.backends.nvram_image import NvramImage
+
+        return NvramImage(self.nvram)
+
+    @property
     def has_disks(self) -> bool:
         """Whether QEMU may have disks for the firmware."""
         return bool(self.drives) or any(argument in _DISK_OPTIONS for argument in self.extra)
@@ -293,6 +310,9 @@ class Config:
         machine = ",".join([asked, *(o for o in profile.options if o.split("=")[0] not in given)])
         extra = [argument for value in others for argument in ("-numa", value)]
         drives = self.qemu_drives.arguments
+        image = self.nvram_image
+        if image is not None:
+            extra += ["-drive", f"if=pflash,format=raw,file={image.path.replace(',', ',,')}"]
         return QemuOptions(
             program=self.qemu or profile.qemu,
             machine=machine,
