@@ -23,6 +23,7 @@ _NET = IPv4Network("10.0.2.0/24")
 _HOST, _GUEST = 2, 15
 _BLOCK, _LARGEST_BLOCK = 512, 1428
 _MOST_QUEUED = 10_000
+_MOST_TRANSFERS = 32
 _TFTP, _DHCP_SERVER, _DHCP_CLIENT = 69, 67, 68
 _READ, _DATA, _ACK, _ERROR, _OACK = 1, 3, 4, 5, 6
 _FIRST_PORT = 40000
@@ -208,8 +209,8 @@ class UserNetwork:
         if file < 0:
             self._send_udp(dpkt, guest, own_port, port, _ERROR.to_bytes(2) + b"\0\1File not found\0")
             return
-        for other in [each for each in self._transfers.values() if each.port == port]:  # asked once more
-            self._end(other)
+        while len(self._transfers) >= _MOST_TRANSFERS:  # those that nobody has ended; the guest may ask twice for one
+            self._end(next(iter(self._transfers.values())))
         size = os.fstat(file).st_size
         asked = {key.lower(): value for key, value in zip(words[2::2], words[3::2], strict=False)}
         agreed = []
