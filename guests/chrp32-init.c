@@ -136,8 +136,9 @@ static void nvram(void)
 {
     char before[17] = "", after[17] = "";
     int file = open("/dev/nvram", O_RDWR);
-    if (file < 0 || read(file, before, 16) != 16 || lseek(file, 0, SEEK_SET) || write(file, "kept by vof     ", 16) != 16
-        || lseek(file, 0, SEEK_SET) || read(file, after, 16) != 16)
+    /* In what the firmware's partitions leave free. */
+    if (file < 0 || pread(file, before, 16, 0x1800) != 16 || pwrite(file, "kept by vof     ", 16, 0x1800) != 16
+        || pread(file, after, 16, 0x1800) != 16)
         perror("/dev/nvram");
     printf("vof: nvram [%s] [%s]\n", before, after);
     close(file);

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["RESULTS", "TOOLS", "make", "recipe"]
+__all__ = ["RESULTS", "TOOLS", "make", "make_core", "recipe"]
 
 RESULTS = ("gpt.img", "mbr.img", "cd.iso")
 TOOLS = {
@@ -90,6 +90,23 @@ def make(package: Path, kernel: Path, initrd: Path, target: Path) -> None:
         disc = folder / "cd.iso"
         _run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "vof", "-o", disc, root)
         _place(disc, target)
+
+
+def make_core(package: Path, target: Path) -> None:
+    """Make GRUB for a network: it goes on with the menu of the disk whose file system has the label "vof".
+
+    Args:
+        package: as for `make`.
+        target: the file.
+    """
+    with tempfile.TemporaryDirectory(prefix="vof-boot-") as scratch:
+        folder = Path(scratch)
+        _run("dpkg-deb", "--extract", package, folder / "unpacked")
+        script = folder / "early.cfg"
+        script.write_text("search.fs_label vof root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n")
+        modules = folder / "unpacked" / _MODULES
+        command = ("grub-mkimage", "-O", "powerpc-ieee1275", "-d", modules, "-p", "/", "-c", script, "-o", target)
+        _run(*command, *_CORE)
 
 
 def recipe() -> str:

@@ -28,7 +28,7 @@ def linux_checksum(header: bytes) -> int:
     signature, _, length, *name = struct.unpack(">BBH6H", header)
     total = signature + length + sum(name)
     total = (total & 0xFFFF) + (total >> 16) & 0xFFFF
-    return total + ((total >> 8) + (total << 8)) >> 8 & 0xFF
+    return int(total + ((total >> 8) + (total << 8)) >> 8 & 0xFF)
 
 
 @pytest.mark.parametrize("size", [SIZE, 0x2000, 0x1000, 1 << 20, 100])
