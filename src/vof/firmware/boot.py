@@ -189,6 +189,9 @@ class Boots:
         firmware = self._firmware
         if len(device) > _LONGEST_PATH:
             raise BootError("the path is too long")
+        if ":" in device and firmware.tree.steps(device) is None:  # in arguments, a slash ends them
+            name, _, arguments = device.partition(":")
+            device = f"{name}:" + arguments.replace("/", "\\")
         try:
             instance = firmware.open(device)
             try:
