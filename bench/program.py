@@ -19,7 +19,18 @@ from bench.report import Report, render
 
 __all__ = ["BENCHMARKS", "main"]
 
-BENCHMARKS = ("boot", "getprop", "contention", "library", "inprocess", "boards", "start", "tracing", "report_page")
+BENCHMARKS = (
+    "boot",
+    "getprop",
+    "contention",
+    "library",
+    "inprocess",
+    "boards",
+    "disks",
+    "start",
+    "tracing",
+    "report_page",
+)
 """Each is a module of this package, with a function `measure`."""
 _JSON = "build/bench.json"
 

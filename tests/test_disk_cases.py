@@ -117,7 +117,8 @@ def test_nothing_is_written_that_the_client_did_not_write(tmp_path: Path) -> Non
 def test_a_snapshot_keeps_the_image(tmp_path: Path) -> None:
     image = tmp_path / "a.img"
     image.write_bytes(bytes(MIB))
-    for options in ({}, {"snapshot": True}):
+    choices: tuple[dict[str, Any], ...] = ({}, {"snapshot": True})
+    for options in choices:
         suffix = "" if options else ",snapshot=on"
         with machine(f"file={image},format=raw{suffix}", **options) as vm:
             vm.run_to_client()
