@@ -12,6 +12,7 @@ from pathlib import Path
 from vof.cli.commands import COMMANDS, load_command
 from vof.cli.help import command_help, overview
 from vof.firmware import SERVICES, Argument, Service
+from vof.firmware.options import VARIABLES
 from vof.machines.papr import HYPERCALLS, RTAS_CALLS
 from vof.machines.rtas import CALLS, NVRAM_SIZE
 
@@ -96,6 +97,13 @@ by another that is wholly on disk. Where what the machine has can't be believed,
 is said. A file that is damaged is left alone until there is another to keep, and then renamed to `FILE.damaged`.
 Nobody else is kept from the file: two machines at a time should have two.
 """
+VARIABLES_INTRO = """\
+# Configuration variables
+
+What they are for is in [disks, networks and booting](disks.md#configuration-variables). A machine may have other
+defaults: `real-mode?` is false on `generic` with `real-mode=off`, and `boot-device` its first disk. `nvramrc` and the
+rest of what needs Forth is kept, and not yet run.
+"""
 CLAUSES = {
     "1275 §6.3.2.1": "Client interface",
     "1275 §6.3.2.2": "Device tree",
@@ -161,6 +169,15 @@ def rtas_page() -> str:
     return "\n".join([*parts, "", GUEST_RTAS_NOTES])
 
 
+def variables_page() -> str:
+    """Every configuration variable."""
+    parts = [VARIABLES_INTRO, "| name | kind | default | what for | clause |\n|---|---|---|---|---|"]
+    for row in VARIABLES.values():
+        default = f"`{row.default}`" if row.default else ""
+        parts.append(f"| `{row.name}` | {row.kind} | {default} | {row.meaning} | {row.clause} |")
+    return "\n".join(parts) + "\n"
+
+
 def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -181,6 +198,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "hypervisor.md": hypervisor_page,
     "rtas.md": rtas_page,
     "services.md": services_page,
+    "variables.md": variables_page,
 }
 """Every page that is made, by its name in docs/."""
 

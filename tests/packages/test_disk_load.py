@@ -94,7 +94,7 @@ def test_what_is_loaded(
     [
         ("bare", "/disk", "no "),
         ("cd", "/disk:,\\boot\\none", "none"),
-        ("cd", "/disk:,\\\\:tbxi", ""),
+        ("cd", "/disk:,\\\\:tbxi", "blessed"),
         ("gpt", "/disk:7", "partition 7"),
         ("gpt", "/disk:1,\\x", "partition 1"),
     ],

@@ -52,7 +52,7 @@ class NothingBoots(UsageError):
     def __init__(self, tried: Sequence[tuple[str, str]]) -> None:
         self.tried = tuple(tried)
         words = "; ".join(f"{what}: {why}" for what, why in tried)
-        super().__init__(f"nothing boots: {words or 'there is no disk and no network'}")
+        super().__init__(f"nothing boots: {words or 'the machine has no disk and no network of the kinds asked for'}")
 
 
 @dataclass(frozen=True, slots=True)

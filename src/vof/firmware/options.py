@@ -211,4 +211,4 @@ def check_variable(name: str, value: str) -> None:
         raise UsageError(f'no configuration variable is called "{name}": {hint}')
     wrong = row.check(value)
     if wrong is not None:
-        raise UsageError(f"{name}={value}: {wrong}")
+        raise UsageError(f"{name} can't be that: {wrong}")

@@ -212,7 +212,7 @@ class Config:
             try:
                 check_variable(name, value)
             except UsageError as error:
-                raise UsageError(f"-prom-env {error}") from None
+                raise UsageError(f"-prom-env {text}: {error}") from None
             values[name] = value
         return values
 
@@ -240,7 +240,8 @@ class Config:
     @property
     def boots_devices(self) -> bool:
         """Whether the machine boots from what it has, without a kernel given by name."""
-        return not self.kernel and (self.has_disks or self.has_networks)
+        reaches = bool(self.profile.drives) or self.engine_name != "qemu"
+        return reaches and not self.kernel and (self.has_disks or self.has_networks)
 
     @property
     def has_networks(self) -> bool:
@@ -309,6 +310,7 @@ class Config:
         given = {option.split("=")[0] for option in asked.split(",")}
         machine = ",".join([asked, *(o for o in profile.options if o.split("=")[0] not in given)])
         extra = [argument for value in others for argument in ("-numa", value)]
+        _ = self.boot_options  # our words for what is wrong there are clearer than QEMU's
         drives = self.qemu_drives.arguments
         image = self.nvram_image
         if image is not None:

@@ -10,6 +10,9 @@ from vof.errors import UsageError
 
 __all__ = ["refusal"]
 
+_NODE = re.compile(r"^-blockdev \{.*\}: ")
+"""What a drive has become: the user knows it by another spelling."""
+
 
 def refusal(program: str, last_words: str) -> UsageError:
     """What to tell the user.
@@ -26,6 +29,7 @@ def refusal(program: str, last_words: str) -> UsageError:
         return error
     name = os.path.basename(program)
     lines = [line.removeprefix(f"{name}: ").strip() for line in last_words.splitlines()]
+    lines = [_NODE.sub("", line) for line in lines]
     said = [line for line in lines if line and not line.startswith("warning:")]
     rom = re.search(r'failed to find romfile "(efi-|pxe-|vgabios-)', last_words)
     if rom:

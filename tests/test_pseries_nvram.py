@@ -1,0 +1,82 @@
+"""`pseries` keeps its NVRAM in a file: partitions that Linux takes, and variables that the next run boots by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import guest_files
+import pytest
+
+from vof.backends.nvram_image import NvramImage
+from vof.errors import UsageError
+from vof.machines.nvram import Nvram
+from vof.packages.nvram import NvramPartitions
+from vof.vm import VM, EndReason
+from vof.vm.config import Config
+
+BOOT = 120
+
+
+def partitions(path: Path) -> NvramPartitions:
+    data = path.read_bytes()
+    store = Nvram(len(data))
+    store.write(0, data)
+    return NvramPartitions(store)
+
+
+@pytest.mark.guest
+def test_linux_finds_partitions_and_variables(tmp_path: Path) -> None:
+    path, folder = tmp_path / "nvram", guest_files.guests_folder()
+    kernel, initrd = str(folder / "vmlinux"), str(folder / "initrd.gz")
+    with VM(Config(machine="pseries", kernel=kernel, initrd=initrd, append="console=hvc0", nvram=str(path))) as vm:
+        vm.run_to_client()
+        assert vm.firmware is not None and vm.firmware.options is not None
+        vm.firmware.options.set("boot-file", "said before Linux")
+        console = vm.expect("# ", BOOT)
+        assert b"nvram: Failed" not in console
+        vm.send("strings /dev/nvram | grep boot-file; poweroff -f\n")
+        vm.expect("boot-file=said before Linux")
+        vm.wait(30)
+    kept = partitions(path)
+    assert [one.name for one in kept.list()] == ["common", "ibm,rtas-log", "lnx,oops-log", "w" * 12]
+    assert kept.variables() == {"boot-file": "said before Linux"}
+
+
+@pytest.mark.guest
+def test_the_next_run_boots_by_them(tmp_path: Path) -> None:
+    path = tmp_path / "nvram"
+    drive = f"file={guest_files.guests_folder()}/boot/gpt.img,format=raw,readonly=on"
+    for engine in ("qemu", "unicorn"):
+        with VM(Config(machine="pseries", engine=engine, drives=[drive], nvram=str(path))) as vm:
+            vm.run_to_client()
+            assert vm.firmware is not None and vm.firmware.options is not None
+            if engine == "qemu":
+                vm.firmware.options.set("boot-args", "from NVRAM")
+                continue
+            chosen = vm.tree.find("/chosen")
+            assert chosen is not None and chosen.properties["bootargs"] == b"from NVRAM\0"
+            vm.firmware.options.set("boot-device", "disk:1")
+            vm.end(EndReason.QUIT, "")
+    assert partitions(path).variables() == {"boot-args": "from NVRAM", "boot-device": "disk:1"}
+
+
+def test_files_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(bytes(100))
+    (tmp_path / "framed").write_bytes(b"vof-nvram 1\n" + bytes(1 << 14))
+    for name, words in (
+        ("small", "it has 100 bytes"),
+        ("framed", "that of a pegasos2"),
+        (".", "it is no file"),
+        ("none/x", "there is no folder"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            NvramImage(str(tmp_path / name))
+
+
+def test_a_run_that_never_starts_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "nvram"
+    with pytest.raises(UsageError):
+        VM(Config(machine="pseries", kernel=str(tmp_path / "none"), nvram=str(path)))
+    vm = VM(Config(machine="pseries", nvram=str(path), engine="qemu"))
+    vm.close()
+    assert not path.exists()
