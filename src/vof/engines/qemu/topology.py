@@ -104,7 +104,10 @@ class Topology:
         """
         found = []
         for backend in self._execute("query-block"):
-            disk = self._disk(backend)
+            try:
+                disk = self._disk(backend)
+            except EngineError:  # no device of a bus, such as the NVRAM's
+                continue
             if disk is not None:
                 found.append(disk)
         return found
