@@ -13,6 +13,7 @@ from typing import Any
 import guest_files
 import pytest
 
+from vof.backends.nbd import NbdDisk
 from vof.engines.qemu import QemuEngine
 from vof.errors import GuestFault, PortError, UsageError
 from vof.firmware.boot import BootError, Boots
@@ -233,6 +234,29 @@ def test_a_disk_that_is_taken_away(tmp_path: Path) -> None:
         vm.engine.ask_monitor("nbd-server-stop")
         with pytest.raises(PortError, match="virtio0"):
             read(vm, disk, MIB // 2, 4)
+
+
+def test_a_disk_that_stalls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up after a while, and works again when it comes back."""
+    defaults = NbdDisk.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "deadline", 0.5)
+    image = tmp_path / "a.img"
+    image.write_bytes(b"x" * MIB)
+    with machine(f"file={image},format=raw,if=virtio") as vm:
+        engine = vm.engine
+        assert isinstance(engine, QemuEngine)
+        vm.run_to_client()
+        engine._watch_monitor()  # else that would be what waits for QEMU first
+        disk = opened(vm, "disk")
+        assert read(vm, disk, 0, 4) == b"xxxx"
+        os.kill(engine.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(PortError, match=r"no answer within 0\.5 s"):
+                read(vm, disk, MIB // 2, 4)
+        finally:
+            os.kill(engine.pid, signal.SIGCONT)
+        assert read(vm, disk, MIB // 2, 4) == b"xxxx"
 
 
 def test_qemu_dies_in_mid_read(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_the_server_ends_with_us(image: Path) -> None:
         print(disk._process.pid, flush=True)
         import os; os.kill(os.getpid(), 9)
     """
-    done = subprocess.run(["python3", "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     pid, end = int(done.stdout), time.monotonic() + 10
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < end, "qemu-nbd lives on"

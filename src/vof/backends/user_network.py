@@ -16,7 +16,7 @@ from typing import Any
 from vof.errors import UsageError
 from vof.ports import Clock
 
-__all__ = ["NetworkOptions", "UserNetwork", "parse_user_network"]
+__all__ = ["NetworkOptions", "UserNetwork", "leads_outside", "parse_user_network"]
 
 _HOST_MAC = b"\x52\x55\x0a\0\2\2"
 _NET = IPv4Network("10.0.2.0/24")
@@ -27,6 +27,10 @@ _MOST_TRANSFERS = 32
 _TFTP, _DHCP_SERVER, _DHCP_CLIENT = 69, 67, 68
 _READ, _DATA, _ACK, _ERROR, _OACK = 1, 3, 4, 5, 6
 _FIRST_PORT = 40000
+_QEMUS_KEYS = (
+    *("hostfwd", "guestfwd", "dns", "ipv4", "ipv6", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns"),
+    *("dnssearch", "domainname", "smb", "smbserver", "tftp-server-name"),
+)
 _KEYS = ("id", "tftp", "bootfile", "net", "hostname", "restrict", "host", "dhcpstart", "mac")
 
 
@@ -50,6 +54,12 @@ class NetworkOptions:
     host: IPv4Address = _NET[_HOST]
     guest: IPv4Address = _NET[_GUEST]
     mac: bytes = b"\x52\x54\0\x12\x34\x56"
+
+
+def leads_outside(value: str) -> bool:
+    """Whether a `-netdev` asks for what only QEMU's own network has: forwarded ports, names, IPv6."""
+    kind, *words = value.split(",")
+    return kind == "user" and any(word.partition("=")[0] in _QEMUS_KEYS for word in words)
 
 
 def parse_user_network(value: str) -> NetworkOptions:

@@ -14,6 +14,7 @@ from vof.version import VERSION
 if TYPE_CHECKING:
     from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
     from vof.backends.nvram_file import NvramFile
+    from vof.backends.qemu_user_network import QemuUserNetwork
     from vof.backends.user_network import UserNetwork
     from vof.engines.engine import Engine
     from vof.engines.external import ExternalEngine
@@ -358,7 +359,7 @@ class _LocalDevices:
     ) -> None:
         self._volumes: Volumes | None = None
         self._drives: list[Drive] = []
-        self._networks: list[UserNetwork] = []
+        self._networks: list[UserNetwork | QemuUserNetwork] = []
         self.overlays: list[OverlayDisk] = []
         self.disks: tuple[Disk, ...] = ()
         self.cards: tuple[Card, ...] = ()
@@ -392,15 +393,21 @@ class _LocalDevices:
     def _make_networks(
         self, values: Sequence[str], clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]
     ) -> None:
-        from vof.backends.user_network import UserNetwork, parse_user_network
+        from vof.backends.user_network import UserNetwork, leads_outside, parse_user_network
         from vof.machines.networks import Card
 
         cards = []
         for number, value in enumerate(values):
-            options = parse_user_network(value)
-            network = UserNetwork(options, clock)
+            network: UserNetwork | QemuUserNetwork
+            if leads_outside(value):
+                from vof.backends.qemu_user_network import QemuUserNetwork
+
+                name, network = f"net{number}", QemuUserNetwork(value)
+            else:
+                options = parse_user_network(value)
+                name, network = options.name, UserNetwork(options, clock)
             self._networks.append(network)
-            cards.append(Card(options.name, wrap(f"network{number}", "network", network)))
+            cards.append(Card(name, wrap(f"network{number}", "network", network)))
         self.cards = tuple(cards)
 
     @property
