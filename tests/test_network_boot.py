@@ -45,8 +45,8 @@ def test_grub_and_linux_by_tftp(served: Path, extra: tuple[str, ...]) -> None:
         vm.run_to_client(BOOT)
         chosen = vm.tree.find("/chosen")
         assert chosen is not None
-        assert b":10.0.2.2,grub.elf,10.0.2.15,10.0.2.2\0" in chosen.properties["bootpath"]
-        assert chosen.properties["bootp-response"][16:20] == b"\x0a\0\2\x0f"
+        assert b":10.0.2.2,grub.elf,10.0.2.15,10.0.2.2" in chosen.properties["bootpath"]
+        assert chosen.properties["dhcp-response"][16:20] == b"\x0a\0\2\x0f"
         vm.expect("is as it was made", BOOT)
         vm.expect("# ")
         vm.send("ifconfig eth0 10.0.2.15 up; tftp -g -r core.elf -l /tmp/core 10.0.2.2; sha256sum /tmp/core\n")
@@ -91,3 +91,9 @@ def test_in_process(served: Path) -> None:
     with VM(Config(**options)) as vm:  # type: ignore[arg-type]
         vm.expect("grub>", BOOT)
         assert b"/ethernet@0:10.0.2.2,core.elf" in vm.tree.find("/chosen").properties["bootpath"]  # type: ignore[union-attr]
+
+
+def test_qemus_own_network_in_process(served: Path) -> None:
+    network = f"user,tftp={served},bootfile=core.elf,hostfwd=tcp:127.0.0.1:0-:22"
+    with VM(Config(machine="generic", engine="unicorn", netdevs=[network])) as vm:
+        vm.expect("grub>", BOOT)

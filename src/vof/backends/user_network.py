@@ -1,302 +1,269 @@
-"""QEMU's `user` network, for guests in this process: an in-process station with DHCP, ARP, ping and TFTP.
-
-Nothing leaves the process: files come out of one folder that the user named, and that is all there is. Addresses are
-QEMU's: the host is 10.0.2.2, the guest 10.0.2.15.
-"""
+"""A network without a way out, in this process: like QEMU's `user`, with DHCP, TFTP, ARP and echo, and no socket."""
 
 from __future__ import annotations
 
-import os
-import stat
+import random
 from collections import deque
-from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
-from typing import Any
 
+from vof.backends.tftp_server import TftpServer
+from vof.backends.user_netdev import UserNetdev, check, parse_mac, parse_user_netdev
 from vof.errors import UsageError
-from vof.ports import Clock
-
-__all__ = ["NetworkOptions", "UserNetwork", "leads_outside", "parse_user_network"]
-
-_HOST_MAC = b"\x52\x55\x0a\0\2\2"
-_NET = IPv4Network("10.0.2.0/24")
-_HOST, _GUEST = 2, 15
-_BLOCK, _LARGEST_BLOCK = 512, 1428
-_MOST_QUEUED = 10_000
-_MOST_TRANSFERS = 32
-_TFTP, _DHCP_SERVER, _DHCP_CLIENT = 69, 67, 68
-_READ, _DATA, _ACK, _ERROR, _OACK = 1, 3, 4, 5, 6
-_FIRST_PORT = 40000
-_QEMUS_KEYS = (
-    *("hostfwd", "guestfwd", "dns", "ipv4", "ipv6", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns"),
-    *("dnssearch", "domainname", "smb", "smbserver", "tftp-server-name"),
+from vof.packages.net.dhcp import CLIENT_PORT, Message, Option, Type, parse_message
+from vof.packages.net.dhcp import SERVER_PORT as DHCP_PORT
+from vof.packages.net.fragments import Reassembly
+from vof.packages.net.rare import arp_frame, echo_reply, parse_arp
+from vof.packages.net.tftp import SERVER_PORT as TFTP_PORT
+from vof.packages.net.wire import (
+    ANYWHERE,
+    BROADCAST,
+    EVERYBODY,
+    MTU,
+    Datagram,
+    EtherType,
+    Protocol,
+    ethernet,
+    ip_packet,
+    parse_datagram,
+    parse_ethernet,
+    parse_packet,
+    udp_frame,
+    udp_payload,
+    valid_mac,
 )
-_KEYS = ("id", "tftp", "bootfile", "net", "hostname", "restrict", "host", "dhcpstart", "mac")
+from vof.ports import Network
 
+__all__ = ["DEFAULT_MAC", "FaultyNetwork", "UserNetdev", "UserNetwork", "parse_mac", "parse_user_netdev"]
 
-@dataclass(frozen=True, slots=True)
-class NetworkOptions:
-    """What the user says of a network, as for QEMU's `-netdev user`.
-
-    Attributes:
-        name: its id.
-        tftp: the folder that files come from; "" for none.
-        bootfile: the name that DHCP tells.
-        net: the network's addresses.
-        host, guest: the host's and the guest's.
-        mac: the card's address, six bytes.
-    """
-
-    name: str = "net0"
-    tftp: str = ""
-    bootfile: str = ""
-    net: IPv4Network = _NET
-    host: IPv4Address = _NET[_HOST]
-    guest: IPv4Address = _NET[_GUEST]
-    mac: bytes = b"\x52\x54\0\x12\x34\x56"
-
-
-def leads_outside(value: str) -> bool:
-    """Whether a `-netdev` asks for what only QEMU's own network has: forwarded ports, names, IPv6."""
-    kind, *words = value.split(",")
-    return kind == "user" and any(word.partition("=")[0] in _QEMUS_KEYS for word in words)
-
-
-def parse_user_network(value: str) -> NetworkOptions:
-    """What `-netdev user,tftp=FOLDER,bootfile=NAME` means.
-
-    Raises:
-        UsageError: it means nothing that can be had here.
-    """
-    from difflib import get_close_matches
-
-    kind, _, rest = value.partition(",")
-    if kind != "user":
-        raise UsageError(f"-netdev {value}: in this process there is user; --engine qemu has more")
-    options: dict[str, str] = {}
-    for word in rest.split(",") if rest else ():
-        key, equals, text = word.partition("=")
-        if key not in _KEYS or not equals:
-            near = get_close_matches(key, _KEYS, 1)
-            hint = f"did you mean {near[0]}=?" if near else f"there are {', '.join(_KEYS)}"
-            raise UsageError(f'-netdev {value}: unknown option "{key}": {hint}')
-        options[key] = text
-    try:
-        net = IPv4Network(options.get("net", "10.0.2.0/24"), strict=False)
-        host = IPv4Address(options["host"]) if "host" in options else net[_HOST]
-        guest = IPv4Address(options["dhcpstart"]) if "dhcpstart" in options else net[_GUEST]
-        mac = bytes.fromhex(options.get("mac", "52:54:00:12:34:56").replace(":", ""))
-    except (AddressValueError, NetmaskValueError, ValueError, IndexError) as error:
-        raise UsageError(f"-netdev {value}: {error}") from None
-    if len(mac) != 6 or mac[0] & 1:
-        raise UsageError(f"-netdev {value}: mac= is six bytes, as 52:54:00:12:34:56")
-    folder = options.get("tftp", "")
-    if folder and not os.path.isdir(folder):
-        raise UsageError(f"-netdev {value}: there is no folder {folder}")
-    return NetworkOptions(options.get("id", "net0"), folder, options.get("bootfile", ""), net, host, guest, mac)
-
-
-@dataclass(slots=True)
-class _Transfer:
-    """A file on its way to the guest.
-
-    Attributes:
-        port: the guest's.
-        own_port: this side's.
-        file: its descriptor.
-        size: its bytes.
-        block_size: bytes in a piece.
-        acknowledged: pieces that have arrived, modulo 2**16 unrolled.
-    """
-
-    port: int
-    own_port: int
-    file: int
-    size: int
-    block_size: int
-    acknowledged: int = -1
+DEFAULT_MAC = bytes.fromhex("525400123456")
+"""The first card's address, as QEMU gives it."""
+_HOST_MAC = bytes.fromhex("52550a000202")
+_WAITING = 512
+"""Frames that wait for the guest; more are lost, as on a wire."""
+_PATIENCE = 1_000
+"""Frames in a row that may be lost before one who waits for a frame is told that there is none."""
+_LEASES = 16
+_LEASE_SECONDS = 86_400
 
 
 class UserNetwork:
-    """The port `Network`: a card, and all that is on its network.
+    """The port `Network`: a subnet with a host that gives addresses and files, and nothing beyond.
+
+    A frame that is sent is answered at once, so `receive` never waits. All state can be pickled; no file stays open.
 
     Args:
-        options: the user's.
-        clock: the machine's clock: waiting for a frame that doesn't come takes its time.
+        netdev: what the network is like.
+        mac: the guest's card.
+
+    Raises:
+        UsageError: such a network can't be.
     """
 
-    def __init__(self, options: NetworkOptions, clock: Clock) -> None:
-        self._options = options
-        self._clock = clock
+    def __init__(self, netdev: UserNetdev | None = None, mac: bytes = DEFAULT_MAC) -> None:
+        self.netdev = UserNetdev() if netdev is None else netdev
+        check(self.netdev)
+        if not valid_mac(mac):
+            raise UsageError(
+                f"{mac.hex(':') or 'nothing'} is no card's address: write one such as {DEFAULT_MAC.hex(':')}"
+            )
+        self._mac = mac
+        self.host = self.netdev.address("host")
+        self.dns = self.netdev.address("dns")
+        self._tftp = TftpServer(self.netdev.tftp) if self.netdev.tftp else None
         self._frames: deque[bytes] = deque()
-        self._transfers: dict[int, _Transfer] = {}
-        self._next_port = _FIRST_PORT
-        self._identification = 0
+        self._leases: dict[bytes, bytes] = {}
+        self._fragments = Reassembly()
+        self._sent = 0
 
     @property
     def mac(self) -> bytes:
         """Port `Network`."""
-        return self._options.mac
+        return self._mac
+
+    def receive(self, milliseconds: int) -> bytes:
+        """Port `Network`; comes back at once."""
+        return self._frames.popleft() if self._frames else b""
 
     def send(self, frame: bytes) -> None:
-        """Port `Network`: what there is to answer is answered at once."""
-        import dpkt
+        """Port `Network`."""
+        datagram = parse_datagram(frame)
+        if datagram is not None:
+            self._datagram(datagram, frame[6:12])
+            return
+        head = parse_ethernet(frame)
+        if head is None or not valid_mac(head[1]):
+            return
+        _, sender, kind = head
+        if kind == EtherType.ARP:
+            self._arp(frame)
+        elif kind == EtherType.IP:
+            packet = parse_packet(frame)
+            whole = None if packet is None else self._fragments.add(packet)
+            if whole is None:
+                return
+            if whole.protocol == Protocol.ICMP and whole.target in (self.host, self.dns):
+                reply = echo_reply(whole.payload)
+                if reply is not None and len(reply) <= MTU - 20:
+                    answer = ip_packet(whole.target, whole.source, Protocol.ICMP, reply, whole.identification)
+                    self._put(ethernet(sender, _HOST_MAC, EtherType.IP, answer))
+                return
+            datagram = udp_payload(whole)
+            if datagram is not None:
+                self._datagram(datagram, sender)
 
-        try:
-            ethernet = dpkt.ethernet.Ethernet(frame)
-            self._answer(ethernet.data, dpkt)
-        except (dpkt.Error, ValueError, IndexError, TypeError, AttributeError):
-            return  # no host would tell either
+    def _put(self, frame: bytes) -> None:
+        if len(self._frames) < _WAITING:
+            self._frames.append(frame)
+
+    def _arp(self, frame: bytes) -> None:
+        arp = parse_arp(frame)
+        if arp is not None and arp.is_request and arp.wanted in (self.host, self.dns) and valid_mac(arp.mac):
+            self._put(arp_frame(_HOST_MAC, arp.wanted, arp.mac, arp.address))
+
+    def _datagram(self, datagram: Datagram, sender: bytes) -> None:
+        if datagram.target_port == DHCP_PORT and datagram.target in (EVERYBODY, self.host):
+            self._dhcp(datagram.payload)
+        elif self._tftp is not None and datagram.target == self.host and valid_mac(sender):
+            client = (datagram.source, datagram.source_port)
+            if datagram.target_port == TFTP_PORT:
+                answer = self._tftp.request(client, datagram.payload)
+            else:
+                found = self._tftp.acknowledge(datagram.target_port, client, datagram.payload)
+                if found is None:
+                    return
+                answer = found
+            port, message = answer
+            self._answer(sender, datagram.source, (port, datagram.source_port), message)
+
+    def _answer(self, mac: bytes, address: bytes, ports: tuple[int, int], payload: bytes) -> None:
+        self._sent += 1
+        self._put(udp_frame((_HOST_MAC, mac), (self.host, address), ports, payload, self._sent))
+
+    def _dhcp(self, payload: bytes) -> None:
+        message = parse_message(payload)
+        if message is None or not message.is_request or not valid_mac(message.mac):
+            return
+        address = self._lease(message.mac)
+        options: dict[int, bytes] = {}
+        kind = message.type
+        asked = message.address(Option.ADDRESS) or message.client
+        if kind == Type.DISCOVER:
+            options[Option.TYPE] = bytes([Type.OFFER])
+        elif kind == Type.REQUEST:
+            if message.address(Option.SERVER) not in (None, self.host):
+                return
+            granted = asked == address
+            options[Option.TYPE] = bytes([Type.ACK if granted else Type.NAK])
+            if not granted:
+                address = None
+        elif kind:
+            return
+        if address is None and kind != Type.REQUEST:
+            return  # no address is left
+        reply = Message(
+            is_request=False,
+            transaction=message.transaction,
+            mac=message.mac,
+            yours=address or ANYWHERE,
+            next_server=self.host,
+            file=b"" if address is None else self.netdev.bootfile.encode(errors="surrogateescape"),
+            options={**options, **(self._told(dhcp=bool(kind)) if address else {Option.SERVER: self.host})},
+        )
+        self._answer(BROADCAST, EVERYBODY, (DHCP_PORT, CLIENT_PORT), reply.encode())
+
+    def _lease(self, mac: bytes) -> bytes | None:
+        """The card's address: always the same."""
+        if mac not in self._leases and len(self._leases) < _LEASES:
+            first = int.from_bytes(self.netdev.address("dhcpstart"), "big")
+            address = (first + len(self._leases)).to_bytes(4, "big")
+            if int.from_bytes(address, "big") < int(self.netdev.network.broadcast_address):
+                self._leases[mac] = address
+        return self._leases.get(mac)
+
+    def _told(self, *, dhcp: bool) -> dict[int, bytes]:
+        netdev = self.netdev
+        told: dict[int, bytes] = {
+            Option.MASK: netdev.network.netmask.packed,
+            Option.ROUTER: self.host,
+            Option.DNS: self.dns,
+        }
+        if dhcp:
+            told[Option.SERVER] = self.host
+            told[Option.LEASE] = _LEASE_SECONDS.to_bytes(4, "big")
+        for option, text in (
+            (Option.HOST_NAME, netdev.hostname),
+            (Option.DOMAIN, netdev.domainname),
+            (Option.TFTP_SERVER, netdev.tftp_server_name),
+        ):
+            if text:
+                told[option] = text.encode(errors="surrogateescape")
+        return told
+
+
+class FaultyNetwork:
+    """A network that loses, doubles and reorders frames both ways, always the same by its seed.
+
+    Args:
+        network: the network behind.
+        seed: what the faults follow from.
+        lose, double, reorder: how many of the frames, 0 … 1. A reordered frame comes after the next one that way.
+
+    Raises:
+        UsageError: a share that is none.
+    """
+
+    def __init__(
+        self, network: Network, seed: int, *, lose: float = 0.0, double: float = 0.0, reorder: float = 0.0
+    ) -> None:
+        for name, share in (("lose", lose), ("double", double), ("reorder", reorder)):
+            if not 0 <= share <= 1:
+                raise UsageError(f"{name}={share}: a share of the frames is 0 … 1, such as 0.1")
+        self.network = network
+        self.lose = lose
+        self.double = double
+        self.reorder = reorder
+        self._random = random.Random(seed)
+        self._held_out: list[bytes] = []
+        self._held_in: list[bytes] = []
+        self._ready: deque[bytes] = deque()
+
+    @property
+    def mac(self) -> bytes:
+        """Port `Network`."""
+        return self.network.mac
+
+    def send(self, frame: bytes) -> None:
+        """Port `Network`."""
+        for each in self._fate(frame, self._held_out):
+            self.network.send(each)
 
     def receive(self, milliseconds: int) -> bytes:
         """Port `Network`."""
-        if not self._frames and milliseconds > 0:
-            self._clock.sleep(milliseconds)
-        return self._frames.popleft() if self._frames else b""
+        for _ in range(_PATIENCE):
+            if self._ready:
+                break
+            frame = self.network.receive(milliseconds)
+            if frame:
+                milliseconds = 0
+                self._ready.extend(self._fate(frame, self._held_in))
+            elif self._held_out:
+                held, self._held_out = self._held_out, []
+                for each in held:
+                    self.network.send(each)
+            elif self._held_in:
+                self._ready.extend(self._held_in)
+                self._held_in.clear()
+            else:
+                break
+        return self._ready.popleft() if self._ready else b""
 
-    def close(self) -> None:
-        """Close all files. May be called more than once."""
-        for transfer in self._transfers.values():
-            os.close(transfer.file)
-        self._transfers.clear()
-
-    def _answer(self, packet: Any, dpkt: Any) -> None:
-        options = self._options
-        host = options.host.packed
-        if isinstance(packet, dpkt.arp.ARP):
-            if packet.op == dpkt.arp.ARP_OP_REQUEST and packet.tpa == host:
-                reply = dpkt.arp.ARP(op=dpkt.arp.ARP_OP_REPLY, sha=_HOST_MAC, spa=host, tha=packet.sha, tpa=packet.spa)
-                self._put(dpkt.ethernet.Ethernet(dst=packet.sha, src=_HOST_MAC, type=0x0806, data=reply))
-            return
-        if not isinstance(packet, dpkt.ip.IP):
-            return
-        if isinstance(packet.data, dpkt.icmp.ICMP) and packet.dst == host and packet.data.type == 8:
-            self._send_ip(dpkt, packet.src, 1, dpkt.icmp.ICMP(type=0, data=bytes(packet.data.data)))
-        elif isinstance(packet.data, dpkt.udp.UDP):
-            datagram = packet.data
-            data = bytes(datagram.data)[: max(0, datagram.ulen - 8)]
-            if datagram.dport == _DHCP_SERVER:
-                self._answer_dhcp(dpkt, data)
-            elif packet.dst == host and datagram.dport == _TFTP:
-                self._begin(dpkt, packet.src, datagram.sport, data)
-            elif packet.dst == host and datagram.dport in self._transfers:
-                self._go_on(dpkt, packet.src, self._transfers[datagram.dport], data)
-
-    def _answer_dhcp(self, dpkt: Any, data: bytes) -> None:
-        options = self._options
-        message = dpkt.dhcp.DHCP(data)
-        if message.op != 1:
-            return
-        asked = dict(message.opts)
-        kind = asked.get(53, b"\0")[:1]
-        host = options.host.packed
-        answers = [(1, options.net.netmask.packed), (3, host), (6, options.net[3].packed), (51, (86400).to_bytes(4))]
-        if kind != b"\0":
-            answers = [(53, b"\2" if kind == b"\1" else b"\5"), (54, host), *answers]
-        reply = dpkt.dhcp.DHCP(
-            op=2,
-            xid=message.xid,
-            flags=message.flags,
-            chaddr=message.chaddr,
-            yiaddr=int(options.guest),
-            siaddr=int(options.host),
-            file=options.bootfile.encode()[:127].ljust(128, b"\0"),
-            opts=tuple(answers),
-        )
-        self._send_udp(dpkt, b"\xff" * 4, _DHCP_SERVER, _DHCP_CLIENT, bytes(reply).ljust(300, b"\0"))
-
-    # TFTP
-
-    def _begin(self, dpkt: Any, guest: bytes, port: int, data: bytes) -> None:
-        words = data[2:].split(b"\0")
-        code = int.from_bytes(data[:2])
-        own_port, self._next_port = self._next_port, _FIRST_PORT + (self._next_port + 1 - _FIRST_PORT) % 20000
-        if code != _READ:
-            self._send_udp(dpkt, guest, own_port, port, _ERROR.to_bytes(2) + b"\0\4only reading is possible\0")
-            return
-        name = words[0].decode("latin-1")
-        file = self._open(name)
-        if file < 0:
-            self._send_udp(dpkt, guest, own_port, port, _ERROR.to_bytes(2) + b"\0\1File not found\0")
-            return
-        while len(self._transfers) >= _MOST_TRANSFERS:  # those that nobody has ended; the guest may ask twice for one
-            self._end(next(iter(self._transfers.values())))
-        size = os.fstat(file).st_size
-        asked = {key.lower(): value for key, value in zip(words[2::2], words[3::2], strict=False)}
-        agreed = []
-        block_size = _BLOCK
-        if asked.get(b"blksize", b"").isdigit():
-            block_size = max(8, min(int(asked[b"blksize"][:6]), _LARGEST_BLOCK))
-            agreed += [b"blksize", str(block_size).encode()]
-        if b"tsize" in asked:
-            agreed += [b"tsize", str(size).encode()]
-        transfer = self._transfers[own_port] = _Transfer(port, own_port, file, size, block_size)
-        if agreed:
-            self._send_udp(dpkt, guest, own_port, port, _OACK.to_bytes(2) + b"\0".join([*agreed, b""]))
-        else:
-            transfer.acknowledged = 0
-            self._send_block(dpkt, guest, transfer)
-
-    def _go_on(self, dpkt: Any, guest: bytes, transfer: _Transfer, data: bytes) -> None:
-        code, number = int.from_bytes(data[:2]), int.from_bytes(data[2:4])
-        if code == _ERROR:
-            self._end(transfer)
-        if code != _ACK:
-            return
-        before = max(0, transfer.acknowledged)
-        if number == before & 0xFFFF:
-            transfer.acknowledged = before
-        elif number == before + 1 & 0xFFFF:
-            transfer.acknowledged = before + 1
-        else:
-            return
-        if transfer.acknowledged * transfer.block_size > transfer.size:
-            self._end(transfer)
-        else:
-            self._send_block(dpkt, guest, transfer)
-
-    def _send_block(self, dpkt: Any, guest: bytes, transfer: _Transfer) -> None:
-        data = os.pread(transfer.file, transfer.block_size, transfer.acknowledged * transfer.block_size)
-        number = transfer.acknowledged + 1 & 0xFFFF
-        message = _DATA.to_bytes(2) + number.to_bytes(2) + data
-        self._send_udp(dpkt, guest, transfer.own_port, transfer.port, message)
-
-    def _end(self, transfer: _Transfer) -> None:
-        if self._transfers.pop(transfer.own_port, None) is not None:
-            os.close(transfer.file)
-
-    def _open(self, name: str) -> int:
-        """A file in the folder, and nowhere else; -1 if there is none."""
-        folder = self._options.tftp
-        if not folder:
-            return -1
-        root = os.path.realpath(folder)
-        path = os.path.realpath(os.path.join(root, name.replace("\\", "/").lstrip("/")))
-        if os.path.commonpath([root, path]) != root:
-            return -1
-        try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except (OSError, ValueError):
-            return -1
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
-            return -1
-        return file
-
-    # Frames
-
-    def _send_udp(self, dpkt: Any, destination: bytes, source_port: int, port: int, data: bytes) -> None:
-        self._send_ip(dpkt, destination, 17, dpkt.udp.UDP(sport=source_port, dport=port, ulen=8 + len(data), data=data))
-
-    def _send_ip(self, dpkt: Any, destination: bytes, protocol: int, data: Any) -> None:
-        self._identification = self._identification + 1 & 0xFFFF
-        host = self._options.host.packed
-        packet = dpkt.ip.IP(
-            src=host, dst=destination, p=protocol, id=self._identification, data=data, len=20 + len(data)
-        )
-        mac = b"\xff" * 6 if destination == b"\xff" * 4 else self.mac
-        self._put(dpkt.ethernet.Ethernet(dst=mac, src=_HOST_MAC, type=0x0800, data=packet))
-
-    def _put(self, frame: Any) -> None:
-        if len(self._frames) < _MOST_QUEUED:
-            self._frames.append(bytes(frame).ljust(60, b"\0"))
+    def _fate(self, frame: bytes, held: list[bytes]) -> list[bytes]:
+        """What passes on now, in this order."""
+        if self._random.random() < self.lose:
+            return []
+        if not held and self._random.random() < self.reorder:
+            held.append(frame)
+            return []
+        copies = 2 if self._random.random() < self.double else 1
+        passing = [frame] * copies + held
+        held.clear()
+        return passing

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from vof.machines.disks import Controller
 from vof.packages.network import NetworkPackage, network_properties
+from vof.packages.obp_tftp import ObpTftp
 from vof.ports import Clock, Memory, Network
 from vof.tree import DeviceTree, Node, encode_string
 
 __all__ = ["Card", "CardNodes"]
+
+_RESPONSES = ("bootp-response", "dhcp-response", "bootpreply-packet")
+"""GRUB takes the first that is there: none may be an earlier load's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class CardNodes:
     def add(self, tree: DeviceTree) -> None:
         """Put them into a tree, and their aliases: `net`, `net0` and so on. A card without a place is `/ethernet@N`."""
         self.paths.clear()
+        tftp = ObpTftp(self._memory, self._clock, self._publish, top=self._top)
         self._chosen = tree.find("/chosen")
         aliases = tree.find("/aliases")
         assert aliases is not None
@@ -69,13 +74,16 @@ class CardNodes:
                     continue
                 node = found
             node.properties.update(network_properties(card.network.mac))
-            package = NetworkPackage(self._memory, card.network, self._clock, self._publish, self._top)
+            package = NetworkPackage(self._memory, card.network, self._clock, tftp=tftp)
             node.methods.update(package.methods())
             names = (f"net{len(self.paths)}", card.name, *(("net",) if not self.paths else ()))
             for name in names:
                 if name:
                     aliases.properties.setdefault(name, encode_string(node.path))
             self.paths.append((node.path, card))
+        if self.paths:
+            support = tree.find("/packages/obp-tftp") or tree.add("/packages", "obp-tftp")
+            support.methods.update(tftp.methods())
 
     @property
     def first(self) -> list[tuple[int, str]]:
@@ -83,5 +91,8 @@ class CardNodes:
         return [(card.boot_index, path) for path, card in self.paths if card.boot_index >= 0]
 
     def _publish(self, properties: Mapping[str, bytes]) -> None:
-        if self._chosen is not None:
-            self._chosen.properties.update(properties)
+        if self._chosen is None:
+            return
+        for name in _RESPONSES:
+            self._chosen.properties.pop(name, None)
+        self._chosen.properties.update(properties)

@@ -31,6 +31,7 @@ class ConsolePackage:
             "close": self.close,
             "read": self.read,
             "write": self.write,
+            "color!": self.set_color,
             "key?": self.key_waiting,
             "key": self.key,
         }
@@ -64,6 +65,10 @@ class ConsolePackage:
             for offset in range(0, length, _CHUNK):
                 self.console.write(self.memory.read(address + offset, min(_CHUNK, length - offset)))
         stack.append(length)
+
+    def set_color(self, instance: Instance, stack: Stack) -> None:
+        """( r g b index -- ): a serial line has no palette to change."""
+        del stack[-4:]
 
     def key_waiting(self, instance: Instance, stack: Stack) -> None:
         """( -- pressed? )."""

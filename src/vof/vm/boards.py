@@ -14,7 +14,7 @@ from vof.version import VERSION
 if TYPE_CHECKING:
     from vof.backends import HostClock, OverlayDisk, VirtualClock, Volumes
     from vof.backends.nvram_file import NvramFile
-    from vof.backends.qemu_user_network import QemuUserNetwork
+    from vof.backends.qemu_network import QemuUserNetwork
     from vof.backends.user_network import UserNetwork
     from vof.engines.engine import Engine
     from vof.engines.external import ExternalEngine
@@ -359,12 +359,12 @@ class _LocalDevices:
     ) -> None:
         self._volumes: Volumes | None = None
         self._drives: list[Drive] = []
-        self._networks: list[UserNetwork | QemuUserNetwork] = []
+        self._networks: list[QemuUserNetwork] = []
         self.overlays: list[OverlayDisk] = []
         self.disks: tuple[Disk, ...] = ()
         self.cards: tuple[Card, ...] = ()
         if config.netdevs:
-            self._make_networks(config.netdevs, clock, wrap)
+            self._make_networks(config.netdevs, wrap)
         if config.drives:
             self._make_disks(config, wrap, place)
 
@@ -390,23 +390,22 @@ class _LocalDevices:
             for number, (drive, disk) in enumerate(zip(self._drives, self.overlays, strict=True))
         )
 
-    def _make_networks(
-        self, values: Sequence[str], clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]
-    ) -> None:
-        from vof.backends.user_network import UserNetwork, leads_outside, parse_user_network
+    def _make_networks(self, values: Sequence[str], wrap: Callable[[str, str, Any], Any]) -> None:
+        from vof.backends.qemu_network import QemuUserNetwork
+        from vof.backends.user_netdev import needs_qemu, parse_user_netdev
+        from vof.backends.user_network import UserNetwork
         from vof.machines.networks import Card
 
         cards = []
         for number, value in enumerate(values):
+            name = f"net{number}"
             network: UserNetwork | QemuUserNetwork
-            if leads_outside(value):
-                from vof.backends.qemu_user_network import QemuUserNetwork
-
-                name, network = f"net{number}", QemuUserNetwork(value)
+            if needs_qemu(value):
+                network = QemuUserNetwork(value)
+                self._networks.append(network)
             else:
-                options = parse_user_network(value)
-                name, network = options.name, UserNetwork(options, clock)
-            self._networks.append(network)
+                options = parse_user_netdev(value)
+                name, network = options.id or name, UserNetwork(options)
             cards.append(Card(name, wrap(f"network{number}", "network", network)))
         self.cards = tuple(cards)
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+_CONSOLE_WORDS = frozenset(("cursor-on", "cursor-off", "output-device output"))
+"""What boot loaders say to a console with a cursor and a choice of devices. A serial line has neither: it is done."""
+
 COMMAND_LIMIT = 2048
 """Bytes of a boot command or Forth text with its NUL. BootX's package script is the longest known, about 1,200."""
 
@@ -54,6 +57,8 @@ def interpret(
     outcome = firmware.hooks.commands.get(text.strip())
     if outcome is not None:
         return outcome
+    if text.strip() in _CONSOLE_WORDS:
+        return (0,)
     raise GuestFault('this firmware has no Forth yet, so it can\'t run "{}"', text)
 
 

@@ -1,11 +1,8 @@
-"""A small client of the Internet's protocols over the `Network` port: DHCP and BOOTP, ARP, UDP and TFTP, by IPv4.
-
-It sends and waits; all time is the `Clock` port's. Frames are a stranger's: what makes no sense is dropped.
-"""
+"""The network protocols that a boot needs, as plain functions and values over the ports `Network` and `Clock`."""
 
 from vof.packages.net.arguments import BootArguments, parse_arguments
-from vof.packages.net.dhcp import Lease, configure
-from vof.packages.net.station import Station
+from vof.packages.net.dhcp import Lease, obtain
+from vof.packages.net.host import Host, next_frame
 from vof.packages.net.tftp import fetch
 
-__all__ = ["BootArguments", "Lease", "Station", "configure", "fetch", "parse_arguments"]
+__all__ = ["BootArguments", "Host", "Lease", "fetch", "next_frame", "obtain", "parse_arguments"]

@@ -1,92 +1,124 @@
-"""The arguments of a network device, as clients and users write them.
-
-`[bootp|dhcp|promiscuous|speed=…|duplex=…,]server,file,client,gateway,bootp-retries,tftp-retries,subnet`: what is left
-out is learned from the network. Ref: the TFTP booting recommended practice §4; SLOF's and Apple's are the same.
-"""
+"""What is written after a network device's `:`, as SLOF, Apple's and IBM's firmware take it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from vof.packages.instance import Throw, ThrowCode
+from vof.errors import PortError
+from vof.packages.net.wire import ANYWHERE, dotted, parse_address
 
-__all__ = ["BootArguments", "address_of", "parse_arguments"]
+__all__ = ["BootArguments", "parse_arguments"]
 
-_ADDRESS = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
-_MOST_TRIES = 30
-_TRIES = 4
+_LONGEST = 1024
+_LONGEST_NAME = 400
+_MOST_TRIES = 100
+_MODES = ("bootp", "dhcp")
+_IGNORED = ("promiscuous",)
+_IGNORED_KEYS = ("speed", "duplex", "verbose")
+_ABSENT = {"ipv6": "IPv6", "iscsi": "iSCSI", "rarp": "RARP", "nfs": "NFS", "http": "HTTP"}
+_ORDER = "server,file,client,gateway,bootp-retries,tftp-retries,subnet-mask,block-size"
 
 
 @dataclass(frozen=True, slots=True)
 class BootArguments:
-    """What the arguments say; an address of four zeroes is one that they don't.
+    """A network boot's arguments; None and "" are what is left to DHCP.
 
     Attributes:
-        protocol: `dhcp` or `bootp`.
-        server, client, gateway, subnet: addresses, 4 bytes each.
-        file: the file's name; "" for the one that the network tells.
-        tries: how often an address is asked for.
-        tftp_tries: how often a piece of a file is.
+        mode: `bootp` or `dhcp` where one of them is asked for, else "": DHCP, then BOOTP.
+        server, client, gateway, mask: addresses of four bytes.
+        file: the boot file's name, with `/` between names.
+        bootp_tries, tftp_tries: how often to ask before giving up.
+        block_size: TFTP's, in bytes.
     """
 
-    protocol: str = "dhcp"
-    server: bytes = bytes(4)
+    mode: str = ""
+    server: bytes | None = None
     file: str = ""
-    client: bytes = bytes(4)
-    gateway: bytes = bytes(4)
-    tries: int = _TRIES
-    tftp_tries: int = _TRIES
-    subnet: bytes = bytes(4)
+    client: bytes | None = None
+    gateway: bytes | None = None
+    bootp_tries: int | None = None
+    tftp_tries: int | None = None
+    mask: bytes | None = None
+    block_size: int | None = None
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there is nothing to ask DHCP for."""
+        return None not in (self.server, self.client) and bool(self.file) and not self.mode
+
+    def __str__(self) -> str:
+        """As `bootpath` holds them for the loader: server,file,client,gateway,retries,retries,subnet."""
+        numbers = ("" if each is None else str(each) for each in (self.bootp_tries, self.tftp_tries))
+        server, client, gateway = (_shown(each) for each in (self.server, self.client, self.gateway))
+        parts = [server, self.file.replace("/", "\\"), client, gateway, *numbers, _shown(self.mask)]
+        return ",".join(parts).rstrip(",")
 
 
 def parse_arguments(text: str) -> BootArguments:
-    r"""Take arguments apart. In the file's name, `\` is `/`.
+    """Parse `[bootp|dhcp|promiscuous|speed=…|duplex=…,]…[server,file,client,gateway,tries,tries,subnet,block size]`.
+
+    Parts may be empty, missing at the end, or an address of zeros, which is none. A single part that is no address is
+    the file's name. `\\` in the name is `/`.
 
     Raises:
-        Throw: they make no sense.
+        PortError: something there is not understood; the reason says what would be.
     """
-    words = [word.strip() for word in text.split(",")]
-    protocol = "dhcp"
-    while words and (words[0].lower() in ("bootp", "dhcp", "promiscuous", "ipv6", "ipv4", "tftp") or "=" in words[0]):
-        word = words.pop(0).lower()
-        if word == "ipv6":
-            raise Throw(ThrowCode.ABORT, "no IPv6 here: leave the word out, and IPv4 is used")
-        if word in ("bootp", "dhcp"):
-            protocol = word
-    server, file, client, gateway, tries, tftp_tries, subnet = (words + [""] * 7)[:7]
-    if server and not _ADDRESS.fullmatch(server) and not file:  # "net:file"
-        server, file = "", server
+    if len(text) > _LONGEST:
+        raise PortError(f"{len(text)} characters of network arguments: at most {_LONGEST} make sense")
+    parts = text.split(",")
+    mode = ""
+    while parts:
+        word = parts[0].strip().lower()
+        if word in _ABSENT:
+            raise PortError(f"{_ABSENT[word]} is not here: boot by IPv4, with DHCP or BOOTP and TFTP ({_ORDER})")
+        if word in _MODES:
+            mode = word
+        elif word not in _IGNORED and word.partition("=")[0] not in _IGNORED_KEYS:
+            break
+        parts.pop(0)
+    if len(parts) == 1 and parts[0] != "0" and parse_address(parts[0]) is None and not _is_ipv6(parts[0]):
+        parts = ["", parts[0]]
+    parts += [""] * (8 - len(parts))
+    file = parts[1].replace("\\", "/")
+    if len(file) > _LONGEST_NAME:
+        raise PortError(f"a file name of {len(file)} characters: TFTP takes {_LONGEST_NAME}")
     return BootArguments(
-        protocol=protocol,
-        server=address_of(server),
-        file=file.replace("\\", "/"),
-        client=address_of(client),
-        gateway=address_of(gateway),
-        tries=_count(tries),
-        tftp_tries=_count(tftp_tries),
-        subnet=address_of(subnet),
+        mode=mode,
+        server=_address(parts[0], "server"),
+        file=file,
+        client=_address(parts[2], "client"),
+        gateway=_address(parts[3], "gateway"),
+        bootp_tries=_number(parts[4], "bootp-retries", 0, _MOST_TRIES),
+        tftp_tries=_number(parts[5], "tftp-retries", 0, _MOST_TRIES),
+        mask=_address(parts[6], "subnet-mask"),
+        block_size=_number(parts[7], "block-size", 8, 0xFFFF),
     )
 
 
-def address_of(text: str) -> bytes:
-    """An address of four numbers; zeroes for "".
+def _address(text: str, what: str) -> bytes | None:
+    text = text.strip()
+    if text in ("", "0"):
+        return None
+    if _is_ipv6(text):
+        raise PortError(f"IPv6 is not here: the {what} {text} has to be an IPv4 address, such as 10.0.2.2")
+    address = parse_address(text)
+    if address is None:
+        raise PortError(f'no {what} "{text}": it is an address such as 10.0.2.2, or nothing ({_ORDER})')
+    return None if address == ANYWHERE else address
 
-    Raises:
-        Throw: it is none.
-    """
+
+def _is_ipv6(text: str) -> bool:
+    return text.count(":") >= 2
+
+
+def _number(text: str, what: str, least: int, most: int) -> int | None:
+    text = text.strip()
     if not text:
-        return bytes(4)
-    found = _ADDRESS.fullmatch(text)
-    numbers = [int(part) for part in found.groups()] if found else [256]
-    if max(numbers) > 255:
-        raise Throw(ThrowCode.ABORT, f'"{text}" is no address: 10.0.2.2 would be')
-    return bytes(numbers)
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and least <= int(text) <= most):
+        raise PortError(f'no {what} "{text}": it is a number, {least} … {most} ({_ORDER})')
+    return int(text)
 
 
-def _count(text: str) -> int:
-    if not text:
-        return _TRIES
-    if not (text.isascii() and text.isdigit()):
-        raise Throw(ThrowCode.ABORT, f'"{text}" is no number of tries')
-    return max(1, min(int(text), _MOST_TRIES))
+def _shown(address: bytes | None) -> str:
+    return "" if address is None else dotted(address)
