@@ -69,7 +69,7 @@ def test_a_kernel_by_name(served: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "words"),
-    [("missing", "nothing boots: net0: TFTP 10.0.2.2: File not found: missing"), ("text", "net0: the file is not ELF")],
+    [("missing", "nothing boots: net0: TFTP 10.0.2.2: file not found: missing"), ("text", "net0: the file is not ELF")],
 )
 def test_why_nothing_boots(served: Path, file: str, words: str) -> None:
     (served / "text").write_text("no program at all, and long enough to be looked at")
