@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 
-from vof.backends.nbd import NbdDisk, NbdError
+from vof.backends.nbd import SERVER_ENVIRONMENT, NbdDisk, NbdError
 from vof.errors import PortError, UsageError
 
 __all__ = ["ImageDisk"]
@@ -133,6 +133,7 @@ class ImageDisk:
                 stdin=listener.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                env={**SERVER_ENVIRONMENT, **os.environ},
                 start_new_session=True,  # the terminal's keys are not for it
             )
         except BaseException:

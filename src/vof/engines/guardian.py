@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import weakref
+from collections.abc import Mapping
 
 from vof.engines.signals import signals_held
 
@@ -41,13 +42,16 @@ class Guardian:
                 os.close(reading)
             _guardians.add(self)
 
-    def spawn(self, command: list[str], *, pass_fds: tuple[int, ...], output: int) -> subprocess.Popen[bytes]:
+    def spawn(
+        self, command: list[str], *, pass_fds: tuple[int, ...], output: int, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         """Start a guarded process in a session of its own, so that the terminal's keys don't reach it.
 
         Args:
             command: the program and its arguments.
             pass_fds: descriptors that it inherits under their numbers.
             output: the descriptor that takes its standard output and error.
+            environment: variables that it gets unless the user has set them.
         """
         return subprocess.Popen(
             # The process's number is with the guardian before there is a QEMU; the pipe is held open until then.
@@ -56,6 +60,7 @@ class Guardian:
             stdout=output,
             stderr=output,
             pass_fds=pass_fds,
+            env={**environment, **os.environ},
             start_new_session=True,
         )
 

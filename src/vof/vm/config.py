@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vof.backends.nbd import SERVER_ENVIRONMENT
 from vof.engines.qemu.command import QemuOptions, find_qemu, parse_numa, parse_size
 from vof.errors import UsageError
 from vof.machines import MACHINES, MachineProfile
@@ -331,6 +332,7 @@ class Config:
             resets=profile.resets,
             stub=profile.stub,
             stub_at=profile.stub_at,
+            environment=SERVER_ENVIRONMENT,
             extra=(
                 *extra,
                 *(("-boot", self.boot) if self.boot else ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vof.errors import UsageError
@@ -50,6 +50,7 @@ class QemuOptions:
         resets: whether QEMU's machine can be reset.
         stub: which stub the trap `mailbox` has there: see `vof.engines.qemu.stubs`.
         stub_at: where in the firmware's file that is.
+        environment: variables for QEMU, unless the user has set them.
     """
 
     program: str
@@ -68,6 +69,7 @@ class QemuOptions:
     resets: bool = True
     stub: str = "pseries"
     stub_at: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def first_memory(self) -> int:

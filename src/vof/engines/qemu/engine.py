@@ -195,7 +195,12 @@ class QemuEngine:
     def _spawn(self, guardian: Guardian) -> None:
         with signals_held():
             try:
-                self._process = guardian.spawn(self.command, pass_fds=self._pass_fds, output=self._output)
+                self._process = guardian.spawn(
+                    self.command,
+                    pass_fds=self._pass_fds,
+                    output=self._output,
+                    environment=self.options.environment,
+                )
             finally:
                 for end in self._theirs:
                     end.close()
