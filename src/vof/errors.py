@@ -8,8 +8,9 @@ inside the firmware with the service's declared failure and an event; it never l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
-__all__ = ["EngineError", "GuestFault", "MemoryFault", "PortError", "UsageError", "VofError"]
+__all__ = ["EngineError", "GuestFault", "MemoryFault", "PortError", "Throw", "ThrowCode", "UsageError", "VofError"]
 
 
 class VofError(Exception):
@@ -57,3 +58,42 @@ class GuestFault(VofError):
 
 class MemoryFault(GuestFault):
     """A pointer or length that leads outside guest memory: the whole call is malformed, not only its result."""
+
+
+class ThrowCode(IntEnum):
+    """Codes of `throw` (ANS Forth, table 9.2), as far as something here throws them."""
+
+    ABORT = -1
+    ABORT_QUOTE = -2
+    STACK_OVERFLOW = -3
+    STACK_UNDERFLOW = -4
+    RETURN_STACK_OVERFLOW = -5
+    RETURN_STACK_UNDERFLOW = -6
+    DICTIONARY_OVERFLOW = -8
+    INVALID_MEMORY_ADDRESS = -9
+    DIVISION_BY_ZERO = -10
+    UNDEFINED_WORD = -13
+    COMPILE_ONLY = -14
+    ZERO_LENGTH_NAME = -16
+    NAME_TOO_LONG = -19
+    UNSUPPORTED_OPERATION = -21
+    CONTROL_STRUCTURE_MISMATCH = -22
+    INVALID_NUMERIC_ARGUMENT = -24
+    RETURN_STACK_IMBALANCE = -25
+    LOOP_PARAMETERS_UNAVAILABLE = -26
+    INTERRUPT = -28
+    INVALID_NAME_ARGUMENT = -32
+
+
+class Throw(Exception):
+    """A Forth `throw` on its way to the nearest `catch`.
+
+    Args:
+        code: the throw code; never 0.
+        reason: for people who read traces.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from vof.errors import Throw
 from vof.firmware import OpenFirmware
-from vof.packages import OPENABLE, Instance, Method, Stack, Throw
+from vof.packages import OPENABLE, Instance, Method, Stack
 from vof.tree import DeviceTree, build_fdt, encode_cells, encode_int, encode_string, encode_strings
 
 __all__ = ["flattened", "install_methods"]

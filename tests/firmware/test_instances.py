@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from fakes import LOST, World
 
-from vof.errors import GuestFault, MemoryFault, PortError
+from vof.errors import GuestFault, MemoryFault, PortError, Throw
 from vof.firmware import Departed, Exit, Return
-from vof.packages import Instance, Stack, Throw
+from vof.packages import Instance, Stack
 
 FAILED = 0xFFFFFFFF
 DISK = "/pci@8/scsi@1/disk"

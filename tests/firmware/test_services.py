@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 from fakes import LOST, FakeConsole, Opened, Package, Value, World
 
+from vof.errors import ThrowCode
 from vof.firmware import SERVICES, Enter, Exit, Jump, Outcome, Reset, Return
-from vof.packages import ThrowCode
 
 FAILED = 0xFFFFFFFF
 NO_METHOD = ThrowCode.UNSUPPORTED_OPERATION & 0xFFFFFFFF

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from vof.packages import Instance, Throw
+from vof.errors import Throw
+from vof.packages import Instance
 from vof.packages.cmos_rtc import CmosRtcPackage
 from vof.ports import Access, BusOp
 from vof.tree import Node

@@ -12,8 +12,8 @@ from fakes import World
 
 from disk_images import LAYOUTS, MIB, make_image
 from vof.backends import OverlayDisk, RawDisk, Volumes
-from vof.errors import PortError
-from vof.packages import DiskPackage, ThrowCode
+from vof.errors import PortError, ThrowCode
+from vof.packages import DiskPackage
 from vof.ports import Block
 
 NODE = "/pci@8/scsi@1/disk"

@@ -10,8 +10,8 @@ from fakes import World
 
 from disk_images import run_tool
 from vof.backends import RawDisk, Volumes
+from vof.errors import Throw
 from vof.firmware.boot import BootError, Boots
-from vof.packages import Throw
 from vof.packages.disk import DiskPackage
 
 BASE = 0x100000

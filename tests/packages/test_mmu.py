@@ -14,9 +14,9 @@ from unicorn import UC_ARCH_PPC, UC_MODE_BIG_ENDIAN, UC_MODE_PPC32, Uc
 from unicorn.ppc_const import UC_CPU_PPC32_750_V3_1, UC_PPC_REG_3, UC_PPC_REG_4, UC_PPC_REG_MSR
 from unicorn.unicorn_const import UC_CTL_TLB_FLUSH, UC_HOOK_INTR
 
-from vof.errors import GuestFault
+from vof.errors import GuestFault, Throw
 from vof.memory import GuestMemory
-from vof.packages import Instance, Mmu, PageTable, Throw
+from vof.packages import Instance, Mmu, PageTable
 from vof.packages.mmu import DEVICE_MODE, MEMORY_MODE
 from vof.tree import Node, decode_cells, decode_reg
 

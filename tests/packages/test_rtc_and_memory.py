@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 from fakes import FakeClock
 
-from vof.errors import GuestFault
+from vof.errors import GuestFault, Throw
 from vof.memory import ClaimMap
-from vof.packages import Instance, MemoryPackage, Method, RtcPackage, Throw
+from vof.packages import Instance, MemoryPackage, Method, RtcPackage
 from vof.tree import Node
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vof.errors import GuestFault, PortError, UsageError, VofError
+from vof.errors import GuestFault, PortError, Throw, UsageError, VofError
 from vof.firmware.system import OpenFirmware
 from vof.loaders import (
     Placement,
@@ -24,7 +24,6 @@ from vof.loaders.compressed import GZIP_MAGIC, unpack_gzip
 from vof.loaders.formats import read_plain
 from vof.loaders.in_memory import MemoryFile
 from vof.outcomes import Jump
-from vof.packages import Throw
 from vof.tree import encode_string
 
 __all__ = ["BootError", "Boots", "NothingBoots", "Started", "publish"]

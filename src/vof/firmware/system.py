@@ -16,14 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from vof.errors import GuestFault, MemoryFault, PortError
+from vof.errors import GuestFault, MemoryFault, PortError, Throw
 from vof.events import ClientCall, ClientReturn, Event, Listener
 from vof.firmware import services as services  # filling the table is what it is imported for
 from vof.firmware.options import Options
 from vof.firmware.table import SERVICES, Service
 from vof.memory import Claims
 from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome, Return, describe
-from vof.packages import Instance, Throw
+from vof.packages import Instance
 from vof.ports import Clock, Cpu, Memory
 from vof.tree import DeviceTree, Node, encode_int
 

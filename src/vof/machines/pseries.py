@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from vof.errors import EngineError, GuestFault, PortError
+from vof.errors import EngineError, GuestFault, PortError, Throw, ThrowCode
 from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
 from vof.firmware.options import Options
@@ -24,7 +24,7 @@ from vof.machines.machine import (
 )
 from vof.machines.networks import Card, CardNodes
 from vof.memory import ClaimMap
-from vof.packages import OPENABLE, ConsolePackage, Instance, Stack, Throw, ThrowCode
+from vof.packages import OPENABLE, ConsolePackage, Instance, Stack
 from vof.pci.papr import complete_pci
 from vof.ports import Access, BusOp, Memory
 from vof.tree import (

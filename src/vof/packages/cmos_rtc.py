@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.errors import Throw, ThrowCode
+from vof.packages.instance import Instance, Method, Stack
 from vof.packages.openable import OPENABLE
 from vof.packages.rtc import pop_time, push_time
 from vof.ports import Access, Bus, BusOp

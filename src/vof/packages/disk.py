@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vof.errors import PortError
-from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.errors import PortError, Throw, ThrowCode
+from vof.packages.instance import Instance, Method, Stack
 from vof.ports import Block, Files, Memory, Partition, Partitions
 
 __all__ = ["DiskPackage"]

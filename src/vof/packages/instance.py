@@ -8,38 +8,14 @@ it is written in Python or in Forth: `( addr len -- actual )` pops two and pushe
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any
 
+from vof.errors import Throw, ThrowCode
 from vof.tree import Node
 
-__all__ = ["Instance", "Method", "Stack", "Throw", "ThrowCode"]
+__all__ = ["Instance", "Method", "Stack"]
 
 Stack = list[int]
-
-
-class ThrowCode(IntEnum):
-    """Codes of `throw` that Python methods use (ANS Forth, table 9.2)."""
-
-    ABORT = -1
-    STACK_UNDERFLOW = -4
-    INVALID_MEMORY_ADDRESS = -9
-    UNDEFINED_WORD = -13
-    UNSUPPORTED_OPERATION = -21
-
-
-class Throw(Exception):
-    """A Forth `throw` on its way to the nearest `catch`.
-
-    Args:
-        code: the throw code; never 0.
-        reason: for people who read traces.
-    """
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
 
 
 class Instance:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vof.errors import UsageError
-from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.errors import Throw, ThrowCode, UsageError
+from vof.packages.instance import Instance, Method, Stack
 from vof.packages.net import BootArguments, Lease, next_frame, parse_arguments
 from vof.packages.net.wire import FRAME_LIMIT, valid_mac
 from vof.packages.obp_tftp import NETWORK, ObpTftp, Publish

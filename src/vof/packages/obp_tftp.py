@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from vof.errors import PortError
-from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.errors import PortError, Throw, ThrowCode
+from vof.packages.instance import Instance, Method, Stack
 from vof.packages.net import BootArguments, Host, Lease, fetch, obtain, parse_arguments
 from vof.packages.net.tftp import BLOCK_SIZE, TRIES
 from vof.ports import Clock, Memory, Network

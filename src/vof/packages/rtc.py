@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from vof.packages.instance import Instance, Method, Stack, Throw, ThrowCode
+from vof.errors import Throw, ThrowCode
+from vof.packages.instance import Instance, Method, Stack
 from vof.packages.openable import OPENABLE
 from vof.ports import Clock
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from vof.errors import GuestFault, PortError, UsageError
+from vof.errors import GuestFault, PortError, Throw, UsageError
 from vof.firmware.table import SERVICES, Kind, Service
-from vof.packages import Throw
 
 if TYPE_CHECKING:
     from vof.firmware import OpenFirmware

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vof.errors import GuestFault
+from vof.errors import GuestFault, Throw
 from vof.firmware.services.packages import PATH_LIMIT
 from vof.firmware.table import service
-from vof.packages import Throw
 
 if TYPE_CHECKING:
     from vof.firmware.system import OpenFirmware
