@@ -21,7 +21,7 @@ _GUESTS = Path(__file__).resolve().parent.parent / "tests" / "guests"
 _SIZE = 64 << 20
 _PIECE = 1 << 20
 _TFTP_SIZE = 50 << 20
-_TIME, _BOOTING, _LINUX = "64 MB read", "power-on to GRUB", "power-on to user space"
+_TIME, _BOOTING, _KERNEL, _LINUX = "64 MB read", "power-on to GRUB", "power-on to kernel", "power-on to user space"
 _NETWORK = "50 MB by TFTP, process start to the program"
 _TIMEOUT = 60
 _PEERS = (Firmware.VOF, Firmware.SLOF)
@@ -47,9 +47,8 @@ def measure(options: Options) -> Report:
                 samples[_TIME, firmware].append(_read(firmware, options, reader, image))
         for _ in range(options.times(usual=3)):
             for firmware in _PEERS:
-                first, last = _boot(firmware, options)
-                samples[_BOOTING, firmware].append(first)
-                samples[_LINUX, firmware].append(last)
+                for what, seconds in zip((_BOOTING, _KERNEL, _LINUX), _boot(firmware, options), strict=True):
+                    samples[what, firmware].append(seconds)
                 samples[_NETWORK, firmware].append(_load(firmware, options, folder))
     for (what, subject), values in samples.items():
         report.add(what, subject, "ms" if what == _TIME else "s", values)
@@ -92,14 +91,17 @@ def _read(firmware: Firmware, options: Options, reader: str, image: Path) -> flo
     return float(max(1, int(found[2])))
 
 
-def _boot(firmware: Firmware, options: Options) -> tuple[float, float]:
-    """Seconds to GRUB's first line, and to Linux's user space, without the menu's two seconds."""
+def _boot(firmware: Firmware, options: Options) -> tuple[float, float, float]:
+    """Seconds to GRUB's first line, to Linux's first instruction after `prom_init`, and to its user space."""
     image = Path(options.guests[0]).parent / "boot" / "gpt.img"
     drive = f"file={image},format=raw,if=virtio,snapshot=on"
     with Machine(_command(firmware, options, "-drive", drive)) as machine:
         first = machine.wait_for(r"Welcome to GRUB", _TIMEOUT)
+        machine.wait_for(r"Debian", _TIMEOUT)
+        machine.send(b"\r")  # the menu need not be waited for
+        kernel = machine.wait_for(r"Booting Linux via", _TIMEOUT)
         last = machine.wait_for(r"^vof: user space is up", _TIMEOUT)
-    return first, last
+    return first, kernel, last
 
 
 def _load(firmware: Firmware, options: Options, folder: Path) -> float:

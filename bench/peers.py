@@ -65,7 +65,7 @@ class Machine:
     """A machine that runs, from the start of its process on; its end ends it, whatever happened.
 
     Args:
-        command: how to start it. Its standard input stays open and empty.
+        command: how to start it. Its standard input stays open.
 
     Attributes:
         output: all that it printed, standard error included, with an "\\n" for each "\\r\\n".
@@ -111,6 +111,12 @@ class Machine:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def send(self, keys: bytes) -> None:
+        """Type something at its console."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(keys)
+        self._process.stdin.flush()
 
     @property
     def pid(self) -> int:

@@ -81,6 +81,8 @@ def test_grubs_own_network_is_told_of_the_card(served: Path) -> None:
     """Debian's GRUB sees the card, and can't use it: its ofnet never allocates what it looks at."""
     with machine(served, "core.elf") as vm:
         vm.expect("grub>", BOOT)
+        vm.send("net_bootp\r")
+        vm.expect("error: no network card found.")
         node = next(node for node in vm.tree.walk() if node.properties.get("device_type") == b"network\0")
         assert node.properties["local-mac-address"] == node.properties["mac-address"]
         assert set(node.methods) == {"open", "close", "read", "write", "load"}

@@ -8,11 +8,13 @@ from typing import Literal
 
 from vof.memory import Claims
 from vof.packages import OPENABLE, Instance, Method, Stack
+from vof.packages.deblocker import Deblocker
 from vof.packages.disk import DiskPackage
+from vof.packages.disk_label import DiskLabel
 from vof.ports import Block, Files, Memory, Partitions
 from vof.tree import DeviceTree, Node, encode_int, encode_int64, encode_reg, encode_string
 
-__all__ = ["Controller", "Disk", "DiskKind", "DiskNodes", "DiskPlace", "set_aliases"]
+__all__ = ["Controller", "Disk", "DiskKind", "DiskNodes", "DiskPlace", "add_support_packages", "set_aliases"]
 
 DiskKind = Literal["virtio-blk", "virtio-scsi", "vscsi", "scsi", "ide"]
 _BUSES = ("virtio-scsi", "vscsi", "scsi")
@@ -149,6 +151,7 @@ class DiskNodes:
         """
         self.paths.clear()
         luns: dict[str, tuple[Node, list[int]]] = {}
+        packages: dict[str, DiskPackage] = {}
         for disk in self._disks:
             if disk.place is None:
                 continue
@@ -158,12 +161,15 @@ class DiskNodes:
             node.properties["device_type"] = encode_string("block")
             package = DiskPackage(self._memory, disk.block, disk.partitions, disk.files, self._top)
             node.methods.update(package.methods())
+            packages[node.path] = package
             self.paths.append((node.path, disk))
             if disk.place.kind in _BUSES and node.parent is not None:
                 luns.setdefault(node.parent.path, (node.parent, []))[1].append(disk.place.lun64)
         for node, numbers in luns.values():
             node.methods.update(_ScsiBus(self._memory, self._claims, numbers).methods())
         set_aliases(tree, self.paths, aliases or {})
+        if self.paths:
+            add_support_packages(tree, self._memory, self._claims, packages)
 
     @property
     def first(self) -> list[tuple[int, str]]:
@@ -209,6 +215,23 @@ def set_aliases(tree: DeviceTree, paths: Sequence[tuple[str, Disk]], own: Mappin
             if alias:
                 aliases.properties.setdefault(alias, encode_string(path))
         counts[kind] += 1
+
+
+def add_support_packages(tree: DeviceTree, memory: Memory, claims: Claims, disks: Mapping[str, DiskPackage]) -> None:
+    """Put `deblocker` and `disk-label` under `/packages`.
+
+    Args:
+        tree: the tree.
+        memory: guest memory.
+        claims: where their buffers are taken from.
+        disks: the disks' packages by the paths of their nodes.
+    """
+    for name, methods in (
+        ("deblocker", Deblocker(memory, claims).methods()),
+        ("disk-label", DiskLabel(disks).methods()),
+    ):
+        node = tree.find(f"/packages/{name}") or tree.add("/packages", name)
+        node.methods.update(methods)
 
 
 class _ScsiBus:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from vof.errors import GuestFault, UsageError
 from vof.firmware import Hooks, OpenFirmware
 from vof.firmware.options import Options
-from vof.machines.disks import Disk, set_aliases
+from vof.machines.disks import Disk, add_support_packages, set_aliases
 from vof.machines.machine import LOAD_BASE, Program, Site, StartState, furnish_standard_nodes, publish_available
 from vof.machines.networks import Card, CardNodes
 from vof.memory import ClaimMap, PairedClaims, TranslatedMemory
@@ -255,15 +255,17 @@ class Generic:
         disks = _have(tree, "/disks", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
         disks.methods.update(OPENABLE)
         paths = []
+        packages = {}
         for number, disk in enumerate(self._options.disks):
             node = tree.add(
                 disks, f"disk@{number:x}", {"device_type": encode_string("block"), "reg": encode_int(number)}
             )
-            node.methods.update(
-                DiskPackage(self.memory, disk.block, disk.partitions, disk.files, self._site.region[0]).methods()
-            )
+            package = DiskPackage(self.memory, disk.block, disk.partitions, disk.files, self._site.region[0])
+            node.methods.update(package.methods())
+            packages[node.path] = package
             paths.append((node.path, disk))
         set_aliases(tree, paths, {})
+        add_support_packages(tree, self.memory, self.claims, packages)
 
     def _fill_chosen(self, tree: DeviceTree, program: Program) -> None:
         chosen = _node(tree, "/chosen").properties

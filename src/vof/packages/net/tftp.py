@@ -137,7 +137,7 @@ class _Transfer:
     ) -> None:
         self.host = host
         self.server = server
-        self.name = name
+        self.name = readable(name.encode())  # a server may have said it
         self.sink = sink
         self.limit = limit
         self.tries = tries
