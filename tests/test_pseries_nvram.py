@@ -8,7 +8,7 @@ import guest_files
 import pytest
 
 from vof.backends.nvram_image import NvramImage
-from vof.errors import UsageError
+from vof.errors import PortError, UsageError
 from vof.machines.nvram import Nvram
 from vof.packages.nvram import NvramPartitions
 from vof.vm import VM, EndReason
@@ -90,3 +90,15 @@ def test_a_run_that_never_starts_leaves_nothing(tmp_path: Path) -> None:
     vm = VM(Config(machine="pseries", nvram=str(path), engine="qemu"))
     vm.close()
     assert not path.exists()
+
+
+@pytest.mark.guest
+def test_between_calls_it_is_said_at_once_that_nothing_can_be_kept(tmp_path: Path) -> None:
+    core = str(guest_files.guests_folder() / "grub" / "core.elf")
+    with VM(Config(machine="pseries", kernel=core, nvram=str(tmp_path / "nvram"))) as vm:
+        vm.expect("grub> ", BOOT)
+        assert vm.firmware is not None and vm.firmware.options is not None
+        with pytest.raises(PortError, match="only during one of its calls"):
+            vm.firmware.options.set("boot-file", "too early")
+        vm.send("set\r")
+        vm.expect("grub> ")

@@ -158,6 +158,11 @@ class Mailbox:
         return False
 
     @property
+    def held(self) -> bool:
+        """Whether the guest waits for the order that answers its last request."""
+        return self._seen == self._expected
+
+    @property
     def has_news(self) -> bool:
         """Whether the request's word has changed since it was last looked at."""
         return self._words[_REQUEST] != self._seen

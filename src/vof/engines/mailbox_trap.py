@@ -146,6 +146,8 @@ class MailboxTrap:
 
     def _order(self, kind: OrderKind, arguments: Sequence[int]) -> tuple[int, ...]:
         """Give an order and wait for its results, answering the client calls that come meanwhile."""
+        if not self._mailbox.held:
+            raise PortError("the guest is running: only during one of its calls can it be told to do something")
         self._mailbox.order(kind, arguments)
         self.ordering += 1
         try:
