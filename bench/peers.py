@@ -118,6 +118,10 @@ class Machine:
         self._process.stdin.write(keys)
         self._process.stdin.flush()
 
+    def forget(self) -> None:
+        """Have `wait_for` look only at what is printed from now on."""
+        self.output = self._raw = b""
+
     @property
     def pid(self) -> int:
         """Its process."""

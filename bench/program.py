@@ -27,6 +27,7 @@ BENCHMARKS = (
     "inprocess",
     "boards",
     "disks",
+    "forth",
     "start",
     "tracing",
     "report_page",

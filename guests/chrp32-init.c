@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -154,15 +155,23 @@ static void memory(void)
     show("/proc/meminfo");
 }
 
+/* Whatever was printed has left, and whatever was written is on the disk. */
+static void finish(void)
+{
+    fflush(stdout);
+    tcdrain(STDOUT_FILENO);
+    sync();
+}
+
 static void power_off(void)
 {
-    sync();
+    finish();
     reboot(RB_POWER_OFF);
 }
 
 static void start_again(void)
 {
-    sync();
+    finish();
     reboot(RB_AUTOBOOT);
 }
 

@@ -13,6 +13,7 @@ from vof.cli.commands import COMMANDS, load_command
 from vof.cli.help import command_help, overview
 from vof.firmware import SERVICES, Argument, Service
 from vof.firmware.options import VARIABLES
+from vof.firmware.words.debugging import glossary
 from vof.machines.papr import HYPERCALLS, RTAS_CALLS
 from vof.machines.rtas import CALLS, NVRAM_SIZE
 
@@ -101,8 +102,14 @@ VARIABLES_INTRO = """\
 # Configuration variables
 
 What they are for is in [disks, networks and booting](disks.md#configuration-variables). A machine may have other
-defaults: `real-mode?` is false on `generic` with `real-mode=off`, and `boot-device` its first disk. `nvramrc` and the
-rest of what needs Forth is kept, and not yet run.
+defaults: `real-mode?` is false on `generic` with `real-mode=off`, and `boot-device` its first disk. `nvramrc` is
+run at power-on where `use-nvramrc?` is true ([Forth](forth.md)).
+"""
+WORDS_INTRO = """\
+# Words
+
+What the [prompt and `interpret`](forth.md) know, by name. Numbers are cells, texts an address and a count. Where a word
+is defined by others, they are shown. `help NAME` and `see NAME` say the same at the prompt.
 """
 CLAUSES = {
     "1275 §6.3.2.1": "Client interface",
@@ -178,6 +185,16 @@ def variables_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def words_page() -> str:
+    """Every word of Forth and of the firmware."""
+    parts = [WORDS_INTRO, "| word | stack | what it does | clause |\n|---|---|---|---|"]
+    for word in glossary():
+        what = word.summary or (f"`{word.text}`" if word.text else "")
+        cells = (f"`{word.name}`", f"`{word.effect}`", what, word.clause)
+        parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(parts) + "\n"
+
+
 def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -199,6 +216,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "rtas.md": rtas_page,
     "services.md": services_page,
     "variables.md": variables_page,
+    "words.md": words_page,
 }
 """Every page that is made, by its name in docs/."""
 

@@ -8,6 +8,7 @@ __all__ = [
     "DONE",
     "MALFORMED",
     "Beyond",
+    "Boot",
     "Crash",
     "Departed",
     "Enter",
@@ -81,6 +82,17 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Boot:
+    """Load a program and start it, in place of one that runs: the word `boot`.
+
+    Attributes:
+        command: a device and arguments; "" for the usual.
+    """
+
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PowerOff:
     """The machine's power was switched off."""
 
@@ -118,7 +130,7 @@ class Beyond:
     what: str
 
 
-Outcome = Return | Jump | Enter | Exit | Reset | PowerOff | Panic | Crash | Beyond
+Outcome = Return | Jump | Enter | Exit | Reset | Boot | PowerOff | Panic | Crash | Beyond
 
 DONE = Return(0)
 MALFORMED = Return(-1)
@@ -132,6 +144,8 @@ def describe(outcome: Outcome) -> str:
         return f"jump {outcome.entry:#x}"
     if isinstance(outcome, Reset):
         return f"reset {outcome.command}".rstrip()
+    if isinstance(outcome, Boot):
+        return f"boot {outcome.command}".rstrip()
     if isinstance(outcome, Crash | Beyond):
         return f"{type(outcome).__name__.lower()}: {outcome.what}"
     return type(outcome).__name__.lower()

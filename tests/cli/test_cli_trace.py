@@ -336,7 +336,7 @@ def test_progress_is_one_line_that_is_gone_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.guest
 def test_progress_makes_room_for_messages_and_for_the_end_by_a_signal(tmp_path: Path) -> None:
     arguments = [*boot_arguments("console=hvc0"), "-v", "--console", f"file:{tmp_path / 'console'}"]
-    screen = on_terminal(*arguments, once=b"has the machine", act=press_interrupt)
+    screen = on_terminal(*arguments, once=rb"has the machine: after \d+ calls\r\n", act=press_interrupt)
     *lines, last = what_is_left(screen)
     assert DRAWN.search(screen) and last.strip() in ("", "^C")
     assert [line.split("  ")[-1].split(":")[0].strip() for line in lines][:2] == [
@@ -379,7 +379,10 @@ def test_without_a_terminal_or_on_a_dumb_one_there_is_none() -> None:
 def on_terminal(
     *arguments: str, once: bytes = b"", act: Callable[[Running], None] | None = None, terminal: str = "xterm"
 ) -> bytes:
-    """Run it on a terminal of 100 columns, do something once something is there, and tell what was sent to it."""
+    """Run it on a terminal of 100 columns, act once a pattern is there, and tell what was sent to it.
+
+    The terminal drops what it has not shown yet when an interrupt is typed: a pattern that is followed by it ends a line.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -389,7 +392,7 @@ def on_terminal(
         os.close(theirs)
         while data := read_some(ours):
             heard += data
-            if act is not None and once in heard:
+            if act is not None and re.search(once, heard):
                 act(Running(process.pid, ours))
                 act = None
     os.close(ours)

@@ -386,6 +386,7 @@ def test_exit_has_a_status_of_its_own(qemu: QemuBench) -> None:
 
 @pytest.mark.guest
 def test_enter_comes_back(qemu: QemuBench) -> None:
+    qemu.vm.send("dev /cpus pwd\rgo\r")
     assert qemu.call("enter").r3 == 0
 
 

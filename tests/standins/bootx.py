@@ -1,8 +1,8 @@
 """Stand-ins for BootX, the loader of Mac OS X: what its sources tell of its calls. They are not the program.
 
 Ref: BootX-81, bootx.tproj: sl.subproj/main.c, device_tree.c, display.c; ci.subproj/ci.c, ci_io.c, sl_words.c;
-include.subproj/sl.h. Any r3 but 0 is an error for it. Its Forth is real Forth: what `interpret` fails at is marked
-(`Expect.FORTH`), and the real program would end with the first of these.
+include.subproj/sl.h. Any r3 but 0 is an error for it. Its Forth is real Forth, with local variables; the package's
+words here are of the same kinds as the real ones (`Expect.FORTH`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from sequence import Buffer, Expect, Ref, Repeat, Sequence, Step
 
 __all__ = ["BOOTX", "BOOTX_OLD"]
 
-_WORDS = 'hex unselect-dev " /packages" find-device new-device " sl_words" device-name'
+_WORDS = (
+    'hex unselect-dev " /packages" find-device new-device " sl_words" device-name '
+    "0 value sl_count 400 buffer: sl_sum "
+    ": open true ; : close ; "
+    ": sl_depth { ; dpth } depth -> dpth dpth ; "
+    ": sl_check { adr len } 0 len 0 ?do adr i + c@ + loop ; "
+    ": sl_fill sl_sum 400 0 fill sl_sum 400 sl_check ; "
+    ": sl_spin get-msecs d# 10 >> 5 mod to sl_count sl_count ; "
+    ": sl_or sl_sum tuck l@ or swap l! ; "
+    "['] sl_spin drop "
+    'finish-device device-end 0 0 " sl_words" $open-package'
+)
 _MEMORY_MAP = ' dev /chosen new-device " memory-map" device-name active-package device-end'
 
 _START: Sequence = (
@@ -74,7 +85,7 @@ _OLD_IMAGE: Sequence = (
 
 _REST: Sequence = (
     # InitDisplays
-    Step("interpret", ("get-package-property if 0 0 then", 1, 2, 3), Expect.FORTH, results=3),
+    Step("interpret", ("get-package-property if 0 0 then", Ref("chosen"), 6, "stdout"), Expect.FORTH, results=3),
     Step("interpret", ('" _screen-ihandle" $find if execute else 0 then',), Expect.FORTH, results=2),
     Step("finddevice", ("screen",), Expect.FAILED),
     Step("interpret", ("ms", 10), Expect.FORTH, results=1),

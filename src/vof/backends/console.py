@@ -53,6 +53,7 @@ class HostConsole:
 
     Attributes:
         handed_over: whether the guest's own driver has the console.
+        ended: whether the user's side has said that nothing more will come.
         idle: waits for so many seconds at most and tends to other things, the console's two sides among them; says
             whether the run loop has to stop. The run loop sets it.
     """
@@ -67,6 +68,7 @@ class HostConsole:
     ) -> None:
         self.user = user
         self.handed_over = False
+        self.ended = False
         self.idle: Callable[[float], bool] = self._look
         self._device = device
         self._tell = tell
@@ -85,7 +87,10 @@ class HostConsole:
             selector.register(self._device, selectors.EVENT_READ, self.take_output)
 
     def type(self, data: bytes) -> None:
-        """Take input, as if the user had typed it."""
+        """Take input, as if the user had typed it; none at all is its end."""
+        if not data:
+            self.ended = True
+            return
         if self._tell is not None:
             self._tell(ConsoleInput(data))
         self._typed += data[: _TYPED_LIMIT - len(self._typed)]
@@ -129,6 +134,11 @@ class HostConsole:
     def take_back(self) -> None:
         """The firmware has the console again."""
         self.handed_over = False
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is nothing to read, and never will be."""
+        return self.ended and not self._typed
 
     def take_typed(self) -> bytes:
         """What is typed and not yet read; it stays."""

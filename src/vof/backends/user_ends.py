@@ -84,6 +84,7 @@ class StreamEnd:
                 self.take(data, on_input)
             else:
                 selector.unregister(self._reading)
+                on_input(b"")
 
         selector.register(self._reading, selectors.EVENT_READ, ready)
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vof.cli.commands import Command
@@ -18,12 +19,15 @@ from vof.cli.user_end import check_console, open_console
 from vof.errors import UsageError
 
 if TYPE_CHECKING:
+    from vof.backends import TerminalEnd
     from vof.cli.live_trace import TraceWish
     from vof.cli.progress import Progress
     from vof.events import Event
+    from vof.firmware.prompt import Prompt
+    from vof.outcomes import Outcome
     from vof.vm import VM, Config
 
-__all__ = ["COMMAND", "RUN", "Run", "run_machine"]
+__all__ = ["COMMAND", "RUN", "Run", "boot_machine", "run_machine"]
 
 _STILLRUNNING = 124
 """As timeout(1) has it."""
@@ -54,20 +58,37 @@ RUN = Group(
 
 
 def _run(given: Given) -> int:
-    from vof.vm import VM
 
     run = Run.of(given)
     config = config_from(given)
+    nothing = not config.kernel and not config.boots_devices and not config.prompt
+    if nothing and "--dry-run" not in given and not asks_for_help(given):
+        raise UsageError(
+            "nothing to boot: name a client program by -kernel FILE, a disk by -drive or a network by -netdev; "
+            "--prompt gives the firmware's prompt"
+        )
+    return boot_machine(given, config, run)
+
+
+def boot_machine(given: Given, config: Config, run: Run) -> int:
+    """Run a machine, or say how it would be run.
+
+    Args:
+        given: the command line.
+        config: the machine.
+        run: how it is run.
+
+    Returns:
+        The exit status.
+    """
+    from vof.vm import VM
+
     if "--dry-run" in given:
         with closing(VM(config)) as vm:
             print(shlex.join(vm.command) or "nothing is started: the guest runs in this process")
         return 0
     if asks_for_help(given):
         return show_qemus_help(config)
-    if not config.kernel and not config.boots_devices:
-        raise UsageError(
-            "nothing to boot: name a client program by -kernel FILE, a disk by -drive or a network by -netdev"
-        )
     if config.engine_name == "unicorn":
         from vof.cli.contained import wait_for_child
         from vof.cli.progress import erase_what_is_left
@@ -116,6 +137,7 @@ class Run:
 
 def run_machine(config: Config, run: Run) -> int:
     """Run a machine until it ends; the exit status."""
+    from vof.backends import TerminalEnd
     from vof.engines.guardian import Guardian
     from vof.events import Phase
     from vof.vm import VM, EndReason
@@ -132,6 +154,8 @@ def run_machine(config: Config, run: Run) -> int:
 
             set_breaks(vm, run.breaks)
         vm.console.user = open_console(run.console, guardian, vm.quit, before_output)
+        if isinstance(vm.console.user, TerminalEnd):
+            vm.asks = partial(_ask, vm.console.user)
         _tell_notices(vm)
         with closing(vm.console.user):
             vm.start(guardian)
@@ -147,6 +171,12 @@ def run_machine(config: Config, run: Run) -> int:
         say(ending.message)
         say_registers(ending.registers)
     return ending.status
+
+
+def _ask(end: TerminalEnd, prompt: Prompt) -> Outcome:
+    from vof.cli.terminal_prompt import ask_on_console
+
+    return ask_on_console(end, prompt)
 
 
 def _tell_notices(vm: VM) -> None:

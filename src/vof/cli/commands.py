@@ -12,6 +12,9 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 
 COMMANDS = {
     "boot": ("vof.cli.boot", "boot a client program in a machine, with its console here"),
+    "ok": ("vof.cli.ok", "give the firmware's prompt, on a machine or alone"),
+    "forth": ("vof.cli.forth", "run files of Forth, without a machine"),
+    "detok": ("vof.cli.detok", "show FCode as text: a program's, or an expansion ROM's"),
     "serve": ("vof.cli.serve", "be the firmware of a machine that runs elsewhere"),
     "trace": ("vof.cli.trace", "show the calls of a recorded boot, as strace does"),
     "report": ("vof.cli.html_report", "make one HTML page of a recording"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vof.cli.options import Given, Group, Option
+from vof.errors import UsageError
 
 if TYPE_CHECKING:
     from vof.vm import Config
@@ -45,6 +47,8 @@ PROGRAM = Group(
             "a configuration variable for this run: boot-device=disk",
             repeats=True,
         ),
+        Option(("--prompt",), "", "the ok prompt before it is started"),
+        Option(("--boot-delay",), "SECONDS", "the ok prompt if a key is typed before that"),
         Option(("-boot",), "[order=]LETTERS", "without -kernel: c boots from disks, d from CD-ROMs, n from networks"),
     ),
 )
@@ -79,8 +83,10 @@ ENGINE = Group(
         Option(("-S",), "", "QEMU's: don't run until gdb says so"),
     ),
 )
+CELLS = Option(("--cells",), "32|64", "bits of Forth's cells (32)")
 HELP = Group("Else", (Option(("-h", "--help"), "", "print this"),))
 _PASSED_ON = ("-device", "-blockdev", "-s", "-S")
+_LONGEST_DELAY = 3600
 _INDEXED = {"-hda": 0, "-hdb": 1, "-hdc": 2, "-hdd": 3, "-cdrom": 2}
 
 
@@ -105,6 +111,8 @@ def config_from(given: Given) -> Config:
         netdevs=given.all("-netdev"),
         snapshot="-snapshot" in given,
         boot=given.last("-boot"),
+        prompt="--prompt" in given,
+        boot_delay=_delay(given.last("--boot-delay", "0")),
         bios=given.last("-bios"),
         qemu=given.last("--qemu"),
         extra=(*given.arguments(_PASSED_ON), *given.rest),
@@ -114,6 +122,25 @@ def config_from(given: Given) -> Config:
         record=given.last("--record"),
         nvram=given.last("--nvram"),
     )
+
+
+def _delay(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < _LONGEST_DELAY:
+            return float(text)
+    raise UsageError(f"--boot-delay {text}: a number of seconds, as in --boot-delay 3")
+
+
+def cells_from(given: Given) -> int:
+    """What --cells says.
+
+    Raises:
+        UsageError: it is neither 32 nor 64.
+    """
+    text = given.last("--cells", "32")
+    if text not in ("32", "64"):
+        raise UsageError(f"--cells {text}: 32 or 64")
+    return int(text)
 
 
 def _drives(given: Given) -> list[str]:

@@ -98,6 +98,10 @@ class Engine(Protocol):
         """Reset the machine; the trap says hello again."""
         ...
 
+    def registers(self) -> dict[str, int]:
+        """Registers of the first CPU by name, `r0` … `r31`, `pc`, `lr`, `ctr`, `msr` …, as far as it knows them."""
+        ...
+
     def close(self) -> None:
         """End the guest and let go of everything. May be called at any time, more than once."""
         ...

@@ -107,6 +107,10 @@ class ExternalEngine:
     def reset(self) -> None:
         """See `Engine`. The other side has to start its CPU again."""
 
+    def registers(self) -> dict[str, int]:
+        """See `Engine`. Nobody tells them."""
+        return {}
+
     def close(self) -> None:
         """See `Engine`."""
         while self._closers:

@@ -23,7 +23,7 @@ from vof.loaders import (
 from vof.loaders.compressed import GZIP_MAGIC, unpack_gzip
 from vof.loaders.formats import read_plain
 from vof.loaders.in_memory import MemoryFile
-from vof.outcomes import Jump
+from vof.outcomes import Boot, Departed, Jump
 from vof.tree import encode_string
 
 __all__ = ["BootError", "Boots", "NothingBoots", "Started", "publish"]
@@ -83,7 +83,7 @@ class Boots:
 
     Args:
         firmware: the firmware.
-        load_base: where `load` puts a program's file.
+        load_base: where `load` puts a program's file; an attribute, too.
         limit: the first address that neither that nor a program may be at.
         settle: called with the start and size of memory before a program is put there, which may have held code.
     """
@@ -97,7 +97,7 @@ class Boots:
         settle: Callable[[int, int], None] | None = None,
     ) -> None:
         self._firmware = firmware
-        self._load_base = load_base
+        self.load_base = load_base
         self._limit = limit
         self._settle = settle
 
@@ -131,7 +131,7 @@ class Boots:
         """
         for _ in range(_MOST_SCRIPTS):
             path, size, prep = self.load(device)
-            head = self._firmware.memory.read(self._load_base, min(size, _LONGEST_SCRIPT))
+            head = self._firmware.memory.read(self.load_base, min(size, _LONGEST_SCRIPT))
             if head.lstrip()[: len(_SCRIPT)].lower() != _SCRIPT:
                 break
             script, payload = self._read_script(head, path)
@@ -140,7 +140,10 @@ class Boots:
                 size = self._move_down(payload, size)
                 break
             if command is None:
-                raise BootError(f"{path} is a boot script in Forth that does more than boot, which can't be run yet")
+                started = self._run_script(script, path, size)
+                if isinstance(started, Started):
+                    return started
+                command = started
             wanted, _, own = command.partition(" ")
             device, arguments = wanted or path.rpartition(":")[0], own.strip() or arguments
         else:
@@ -149,9 +152,30 @@ class Boots:
         publish(self._firmware, path, arguments)
         return Started(path, arguments, size, placement)
 
+    def _run_script(self, script: str, path: str, size: int) -> Started | str:
+        """Run a boot script: what it has started, or what it wants booted.
+
+        Raises:
+            BootError: it does neither.
+        """
+        forth = self._firmware.forth
+        forth.loaded, forth.program = (path, size, False), None
+        try:
+            forth.evaluate(script)
+        except Departed as departed:
+            if isinstance(departed.outcome, Boot):
+                return departed.outcome.command
+            if isinstance(departed.outcome, Jump) and forth.program is not None:
+                publish(self._firmware, path, "")
+                return forth.program
+            raise
+        except Throw as thrown:
+            raise BootError(f"the boot script of {path}: {thrown.reason}") from None
+        raise BootError(f"the boot script of {path} has started nothing")
+
     def _move_down(self, offset: int, size: int) -> int:
         """Have `load-base` hold what is behind a script; its bytes."""
-        memory, base = self._firmware.memory, self._load_base
+        memory, base = self._firmware.memory, self.load_base
         for done in range(0, size - offset, _PIECE):
             count = min(_PIECE, size - offset - done)
             memory.write(base + done, memory.read(base + offset + done, count))
@@ -194,7 +218,7 @@ class Boots:
         try:
             instance = firmware.open(device)
             try:
-                stack = [self._load_base]
+                stack = [self.load_base]
                 instance.call("load", stack)
                 path = instance.state.get("loaded") or instance.path
             finally:
@@ -206,8 +230,8 @@ class Boots:
         size = stack.pop() if stack else 0
         if size <= 0:
             raise BootError("nothing was loaded")
-        if self._load_base + size > self._limit:
-            raise BootError(f"{size} bytes don't fit at {self._load_base:#x}: a larger -m would do")
+        if self.load_base + size > self._limit:
+            raise BootError(f"{size} bytes don't fit at {self.load_base:#x}: a larger -m would do")
         return path, size, bool(instance.state.get("prep"))
 
     def init_program(self, size: int, *, prep: bool = False) -> Placement:
@@ -220,7 +244,7 @@ class Boots:
         Raises:
             BootError: it is no program, or doesn't fit.
         """
-        memory, base = self._firmware.memory, self._load_base
+        memory, base = self._firmware.memory, self.load_base
         try:
             size = self._unpack(size)
             file = MemoryFile(memory, base, size)
@@ -239,7 +263,7 @@ class Boots:
 
     def _unpack(self, size: int) -> int:
         """Unpack what is at `load-base`, if it is compressed; its bytes then."""
-        memory, base = self._firmware.memory, self._load_base
+        memory, base = self._firmware.memory, self.load_base
         file = MemoryFile(memory, base, size)
         if file.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
             return size

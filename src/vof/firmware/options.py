@@ -128,6 +128,10 @@ class Options:
     def __iter__(self) -> Iterator[str]:
         return iter(self._defaults)
 
+    def default(self, name: str) -> str:
+        """What a variable is where nobody set it."""
+        return self._defaults[name]
+
     def is_set(self, name: str) -> bool:
         """Whether somebody gave it another value than the machine does."""
         return name in self._chosen or name in self._kept

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from vof.errors import GuestFault, MemoryFault, PortError, Throw
 from vof.events import ClientCall, ClientReturn, Event, Listener
@@ -26,6 +27,10 @@ from vof.outcomes import DONE, MALFORMED, Departed, Enter, Outcome, Return, desc
 from vof.packages import Instance
 from vof.ports import Clock, Cpu, Memory
 from vof.tree import DeviceTree, Node, encode_int
+
+if TYPE_CHECKING:
+    from vof.firmware.boot import Boots
+    from vof.firmware.words import FirmwareForth
 
 __all__ = ["Hooks", "OpenFirmware"]
 
@@ -53,13 +58,17 @@ class Hooks:
         may_set: whether the client may set this property of this node to this value. Without it, it may set any.
         quiesce: what happens when the client takes the machine over.
         start_cpu: start the CPU of a node at an address with a value in r3. Without it, `start-cpu` fails.
-        commands: what `interpret` of a text that is just this command comes to: `reset-all`, `power-off`.
+        commands: what the words `reset-all` and `power-off` come to.
+        boots: makes what `load` and `boot` need. Without it, they fail.
+        registers: those of the client program that is in a call, by name; none where nobody knows.
     """
 
     may_set: Callable[[Node, str, bytes], bool] | None = None
     quiesce: Callable[[], None] | None = None
     start_cpu: Callable[[Node, int, int], None] | None = None
     commands: Mapping[str, Outcome] = field(default_factory=dict)
+    boots: Callable[[], Boots] | None = None
+    registers: Callable[[], Mapping[str, int]] | None = None
 
 
 class OpenFirmware:
@@ -80,6 +89,7 @@ class OpenFirmware:
         symbol_lookup: what it passed to `set-symbol-lookup`.
         quiesced: whether it has taken the machine over.
         next_ihandle: the handle of the next instance.
+        cell_bits: of its Forth's cells, 32 or 64; it counts until the Forth is first used.
         depth: client calls being answered now, one inside the other.
         listeners: who gets the events.
         rows: the services by name: the table, or what a user's hooks have made of it.
@@ -116,6 +126,9 @@ class OpenFirmware:
         self.instances: dict[int, Instance] = {}
         self.next_ihandle = FIRST_IHANDLE
         self._property_budget = PROPERTIES_LIMIT
+        self._forth: FirmwareForth | None = None
+        self.cell_bits = 32
+        self._key: int | None = None
 
     def call(self, address: int) -> Outcome:
         """Answer the client call whose argument block is at `address`.
@@ -301,6 +314,99 @@ class OpenFirmware:
         self.memory.write_cells(block, (name_address, len(arguments), result_count, *arguments, *_ZEROS[:result_count]))
         status = self.cpu.call(self.callback_entry, (block,))
         return status, *self.memory.read_cells(block + 12 + 4 * len(arguments), result_count)
+
+    @property
+    def forth(self) -> FirmwareForth:
+        """Its Forth: made at the first use."""
+        if self._forth is None:
+            from vof.firmware.words import FirmwareForth
+
+            self._forth = FirmwareForth(self, self.cell_bits)
+        return self._forth
+
+    @property
+    def boots(self) -> Boots | None:
+        """Its boot commands, where there is a machine."""
+        return None if self.hooks.boots is None else self.hooks.boots()
+
+    def interpret(self, text: str, arguments: Sequence[int]) -> list[int]:
+        """Run a text in Forth on a stack of its own.
+
+        Args:
+            text: the text.
+            arguments: the stack, the top last.
+
+        Returns:
+            The stack afterwards, the top last.
+
+        Raises:
+            Throw: what went wrong.
+            Departed: it does not return: `boot`, `reset-all`.
+        """
+        forth = self.forth
+        before, forth.stack = forth.stack, list(arguments)
+        try:
+            forth.evaluate(text)
+            return forth.stack
+        finally:
+            forth.stack = before
+
+    def open_package(self, node: Node, parent: Instance | None, arguments: str) -> Instance | None:
+        """Open one package, with a parent that is open already (1275's `open-package`); None where it can't be.
+
+        Raises:
+            GuestFault: too many are open.
+        """
+        if len(self.instances) >= INSTANCES_LIMIT or self.next_ihandle >= LAST_IHANDLE:
+            raise GuestFault("{} instances are open", len(self.instances))
+        instance = Instance(self.next_ihandle, node, parent, node.unit, arguments)
+        self.next_ihandle += 1
+        if "open" not in node.methods or not self._call_open(instance):
+            return None
+        self.instances[instance.ihandle] = instance
+        return instance
+
+    def close_package(self, instance: Instance) -> None:
+        """Close what `open_package` opened, and nothing above it."""
+        self._close_chain([instance])
+
+    # The console, for Forth
+
+    def console_instance(self, which: str) -> int:
+        """The handle of `stdin` or `stdout`; 0 for none."""
+        chosen = self.tree.find("/chosen")
+        value = b"" if chosen is None else chosen.properties.get(which, b"")
+        return int.from_bytes(value) if len(value) == 4 else 0
+
+    def show(self, text: str) -> None:
+        """Have the console show a text."""
+        instance = self.instances.get(self.console_instance("stdout"))
+        if instance is None:
+            return
+        data, room = text.encode("latin-1", "replace"), self._console_room()
+        for start in range(0, len(data), SCRATCH_SLOT):
+            piece = data[start : start + SCRATCH_SLOT]
+            self.memory.write(room, piece)
+            instance.call("write", [room, len(piece)])
+
+    def key_waits(self) -> bool:
+        """Whether a key was typed."""
+        instance = self.instances.get(self.console_instance("stdin"))
+        if self._key is None and instance is not None:
+            stack = [self._console_room(), 1]
+            instance.call("read", stack)
+            if stack and stack.pop() == 1:
+                self._key = self.memory.read(self._console_room(), 1)[0]
+        return self._key is not None
+
+    def take_key(self) -> int:
+        """The key that `key_waits` told of."""
+        key, self._key = self._key, None
+        return key or 0
+
+    def _console_room(self) -> int:
+        """A piece of the firmware's own page that no callback uses now."""
+        return self.scratch + SCRATCH_SLOT * min(self.depth, NESTING_LIMIT - 1) if self.scratch else self.forth.pad
 
     def use_console(self, path: str) -> None:
         """Open the console's device for input and for output, and say so in `/chosen`.

@@ -49,6 +49,8 @@ class Config:
         netdevs: `-netdev` values. One that no device names gets the machine's usual card.
         boot: what is booted without a kernel, as for `-boot`: `order=cdn`, `once=d`, or the letters alone.
         variables: configuration variables for this run, `name=value`.
+        prompt: whether the user has the `ok` prompt before a client program is started.
+        boot_delay: seconds in which a key gives the user the prompt before a client program is started.
         snapshot: whether all writes to drives are kept apart and lost at the end.
         memory_file: for the engine `external`: the file that is the RAM of somebody else's emulator.
         bios: a firmware for the guest, QEMU's `vof.bin`; on the unicorn engine.
@@ -76,6 +78,8 @@ class Config:
     netdevs: Sequence[str] = ()
     boot: str = ""
     variables: Sequence[str] = ()
+    prompt: bool = False
+    boot_delay: float = 0
     snapshot: bool = False
     memory_file: str = ""
     bios: str = ""

@@ -22,7 +22,7 @@ from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Machine, Program, Site
 from vof.machines.networks import Card
 from vof.machines.pseries import Pseries
-from vof.outcomes import Crash, Departed, Exit, Jump, Outcome, PowerOff, Reset
+from vof.outcomes import Boot, Crash, Departed, Exit, Jump, Outcome, PowerOff, Reset
 from vof.ports import Partition
 from vof.trace.lines import Line, data_of, event_of, flat_tree, port_value, shortened
 from vof.trace.recorder import METHODS
@@ -525,6 +525,8 @@ def _outcome(text: str) -> Outcome:
         return Jump(int(rest, 16))
     if word == "reset":
         return Reset(rest)
+    if word == "boot":
+        return Boot(rest)
     return PowerOff() if word == "poweroff" else Crash(rest, 0) if word == "crash:" else Exit()
 
 

@@ -15,14 +15,14 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from vof.backends import HostClock, HostConsole, NoEnd, UserEnd, VirtualClock
+from vof.backends import HostClock, HostConsole, NoEnd, SocketEnd, StreamEnd, UserEnd, VirtualClock
 from vof.engines.engine import Engine
 from vof.engines.guardian import Guardian
 from vof.engines.signals import signals_held
 from vof.engines.trap import Hello
-from vof.errors import EngineError, PortError, UsageError
+from vof.errors import EngineError, PortError, Throw, UsageError
 from vof.events import ConsoleOutput, Event, Listener, Phase
-from vof.outcomes import Beyond, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
+from vof.outcomes import Beyond, Boot, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
 from vof.vm.boards import make_board
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
@@ -34,11 +34,14 @@ from vof.vm.wanted import Wanted, to_bytes
 if TYPE_CHECKING:
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
+    from vof.firmware.boot import Boots
     from vof.firmware.hypervisor import VirtualHypervisor
+    from vof.firmware.prompt import Prompt
     from vof.tree import DeviceTree
     from vof.vm.faults import Fault, Faults
     from vof.vm.guest_firmware import GuestFirmware
     from vof.vm.hooks import Call, Hook, Hooks
+    from vof.vm.prompt import Countdown, Session
     from vof.vm.snapshots import Snapshot
     from vof.vm.workers import Result
 
@@ -50,6 +53,8 @@ HookFunction = TypeVar("HookFunction", bound="Hook")
 _MIB = 1 << 20
 _HEARD_LIMIT = 1 << 20
 """Bytes of console output kept for `expect`."""
+_PROMPT_LOOK = 0.05
+"""Seconds between two looks around while the prompt waits for a key."""
 
 
 class VM:
@@ -74,6 +79,8 @@ class VM:
         stopped: the client call at which a hook stopped the run loop; None where nothing did.
         prompt: called between two client calls when the client program (`enter`) or a hook asks that the user be
             given the firmware's prompt; None if there is nobody to ask.
+        asks: has the user type lines at a prompt of the firmware, where that is better than keys on the console; gives
+            what is to become of the machine.
         boots: how often the firmware was started.
         notices: what the user should know though nothing stopped for it.
 
@@ -90,8 +97,10 @@ class VM:
         self._halted = False
         self.call_limit = 0
         self.prompt: Callable[[], None] | None = None
+        self.asks: Callable[[Prompt], Outcome] | None = None
+        self._session: Session | Countdown | None = None
         self._prompt_wanted = False
-        self._boot_command = ""
+        self._boot_command: str | None = None
         self.boots = 0
         self.notices: list[str] = []
         self._heard = bytearray()
@@ -467,6 +476,10 @@ class VM:
     def _loop(self) -> None:
         self._observers.go_on()
         while self.ending is None and not self._done():
+            if self._session is not None:
+                if self._tend_prompt(self._session):
+                    return
+                continue
             try:
                 what = self.engine.trap.serve()
                 if isinstance(what, Hello):
@@ -503,11 +516,18 @@ class VM:
             self.engine.trap.jump(outcome)
         elif type(outcome) is Reset:
             self._tell_phase("reset", outcome.command)
+            self._boot_command = outcome.command or None
+            self.engine.reset()
+        elif type(outcome) is Boot:
+            self._tell_phase("reset", f"boot {outcome.command}".rstrip())
             self._boot_command = outcome.command
             self.engine.reset()
         elif type(outcome) is Enter:
-            self._give_prompt()
-            self.engine.trap.give_back(0)
+            if self.prompt is None and self._someone_is_there:
+                self._open_prompt(entered=True)
+            else:
+                self._give_prompt()
+                self.engine.trap.give_back(0)
         elif type(outcome) is Exit:
             self._end(EndReason.EXIT, "the client program called exit")
         elif type(outcome) is PowerOff:
@@ -533,6 +553,64 @@ class VM:
             self._observers.go_on()
         else:
             self.console.write(b"\r\n[vof: the prompt was asked for, and nobody is there: the client goes on]\r\n")
+
+    # The prompt
+
+    @property
+    def _someone_is_there(self) -> bool:
+        """Whether somebody can type at the console."""
+        types = isinstance(self.console.user, StreamEnd | SocketEnd) and not self.console.at_end
+        return self.config.prompt or types
+
+    def _open_prompt(self, *, entered: bool) -> None:
+        from vof.vm.prompt import Session
+
+        assert self.firmware is not None
+        self._tell_phase("prompt", "of a client program" if entered else "before a client program")
+        with self._observers.unseen():
+            self._session = Session(self.firmware, self.console, entered=entered, asks=self.asks)
+
+    def _tend_prompt(self, session: Session | Countdown) -> bool:
+        """Let the prompt take what was typed; whether the run loop shall stop."""
+        try:
+            with self._observers.unseen():
+                outcome = session.tend()
+        except Departed as departed:
+            outcome = departed.outcome
+        if outcome is None:
+            return self._idle(_PROMPT_LOOK)
+        try:
+            self._leave_prompt(session, outcome)
+        except UsageError as error:
+            session.refuse(str(error))
+        return False
+
+    def _leave_prompt(self, session: Session | Countdown, outcome: Outcome) -> None:
+        """Do what the user wants to become of the machine.
+
+        Raises:
+            UsageError: it can't be; the prompt goes on.
+        """
+        if type(outcome) is Enter:
+            self._open_prompt(entered=False)
+            return
+        if type(outcome) is Boot and not session.entered:
+            self._start_program(outcome.command)
+        elif type(outcome) is Boot:
+            self._act(outcome)
+        elif type(outcome) is Return and session.entered:
+            self.engine.trap.give_back(outcome.r3)
+        elif type(outcome) is Return:
+            raise UsageError("no program is loaded: boot loads one and starts it")
+        elif type(outcome) is Jump:
+            self._start_client(outcome)
+        elif type(outcome) is Exit and not session.entered:
+            self._end(EndReason.QUIT, "the prompt's input has ended")
+        elif type(outcome) is Exit:
+            self.engine.trap.give_back(0)
+        else:
+            self._act(outcome)
+        self._session = None
 
     def _where(self, address: int) -> str:
         """An address with the nearest symbol of the client program."""
@@ -583,14 +661,49 @@ class VM:
         made_from = Making(self.boots, hello.tree, program, self._board.describe(), self._bios is not None)
         self.firmware = self._observers.boot(made_from, make)
         self._use_hooks()
+        self.firmware.hooks.boots = self._make_boots
+        self.firmware.hooks.registers = self._client_registers
         trap.answer = self.firmware.call
         self.boots += 1
-        command, self._boot_command = self._boot_command, ""
+        self._run_script()
+        command, self._boot_command = self._boot_command, None
+        if command is None and (self.config.prompt or self._waits):
+            self._open_prompt(entered=False)
+        elif command is None and self.config.boot_delay and self._someone_is_there:
+            from vof.vm.prompt import Countdown
+
+            self._session = Countdown(self.console, self._clock, self.config.boot_delay)
+        else:
+            self._start_program(command or "")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether `auto-boot?` has the user say what is booted.
+
+        Raises:
+            UsageError: there is no user.
+        """
+        options = None if self.firmware is None else self.firmware.options
+        if options is None or options["auto-boot?"] != "false" or not self.config.boots_devices:
+            return False
+        if not self._someone_is_there:
+            raise UsageError(
+                "auto-boot? is false, and nobody is there to say what to boot: "
+                "-prom-env auto-boot?=true boots this time, and --prompt gives the prompt"
+            )
+        return True
+
+    def _start_program(self, command: str) -> None:
+        """Start the client program: the user's, or what is on a disk or in the network.
+
+        Args:
+            command: what the user or the client program asked for by `boot`: a device and arguments; "" for the usual.
+        """
         if self.images.kernel is None:
             if self.config.boots_devices:
                 self._boot_device(command)
             return
-        start, size = program.initrd
+        start, size = self.images.program.initrd
         placement = self.images.placement
         plain = Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits)
         self._start_client(plain)
@@ -601,20 +714,11 @@ class VM:
         Args:
             command: what the client program asked for by `boot`: a device and arguments; "" for the usual.
         """
-        from vof.firmware.boot import Boots
         from vof.firmware.boot_order import boot_order
 
         assert self.firmware is not None and self.firmware.options is not None
-        trap, again, variables = self.engine.trap, self.boots > 1, self.firmware.options
-        if variables["auto-boot?"] == "false":
-            raise UsageError("auto-boot? is false, so nothing is booted: -prom-env auto-boot?=true boots this time")
-        load_base, limit = int(variables["load-base"], 16), self._board.load_limit
-        boots = Boots(
-            self.firmware,
-            load_base=load_base if variables.is_set("load-base") or limit > 2 * load_base else limit // 4 & -_MIB,
-            limit=limit,
-            settle=trap.clear if again else None,
-        )
+        again, variables = self.boots > 1, self.firmware.options
+        boots = self._make_boots()
         options = self.config.boot_options
         order = options.get("order", "") if again else options.get("once", options.get("order", ""))
         first = self._board.boot_first
@@ -635,6 +739,36 @@ class VM:
         self._observers.loaded(started)
         self._tell_phase("client program loaded", f"{started.size >> 10} KiB from {started.path}")
         self._start_client(started.jump)
+
+    def _make_boots(self) -> Boots:
+        """What `load` and `boot` of the present firmware are done by."""
+        from vof.firmware.boot import Boots
+
+        assert self.firmware is not None and self.firmware.options is not None
+        variables, limit = self.firmware.options, self._board.load_limit
+        load_base = int(variables["load-base"], 16)
+        return Boots(
+            self.firmware,
+            load_base=load_base if variables.is_set("load-base") or limit > 2 * load_base else limit // 4 & -_MIB,
+            limit=limit,
+            settle=self.engine.trap.clear if self.boots > 1 else None,
+        )
+
+    def _client_registers(self) -> dict[str, int]:
+        """Registers of the program that is in a call, as far as the engine knows them."""
+        return self.engine.registers()
+
+    def _run_script(self) -> None:
+        """Run the user's script in NVRAM, if that is wanted."""
+        assert self.firmware is not None
+        variables = self.firmware.options
+        if variables is None or variables["use-nvramrc?"] != "true":
+            return
+        try:
+            with self._observers.unseen():
+                self.firmware.forth.evaluate(variables["nvramrc"])
+        except Throw as thrown:
+            self.notices.append(f"nvramrc: {thrown.reason or f'threw {thrown.code}'}")
 
     def _start_client(self, plain: Jump) -> None:
         self._tell_phase("client program started", f"at {plain.entry:#x}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -47,6 +48,9 @@ _USUAL_CPU = "604"
 """What machines with a choice have without `-cpu`."""
 _MONITOR_AFTER = 1.0
 """Seconds without a client call before the monitor is connected: its library takes long to import."""
+
+_REGISTER = re.compile(r"\b(NIP|LR|CTR|XER|MSR|CR) +([0-9a-f]{8,16})\b")
+_GENERAL_REGISTERS = re.compile(r"^GPR(\d+)((?: [0-9a-f]{8,16})+)", re.MULTILINE)
 
 
 class QemuEngine:
@@ -441,6 +445,15 @@ class QemuEngine:
             if self._ends_within(_DEATH_PATIENCE):
                 raise self.death() from None
             raise
+
+    def registers(self) -> dict[str, int]:
+        """See `Engine`. As QEMU's monitor tells them."""
+        told = str(self.ask_monitor("human-monitor-command", **{"command-line": "info registers"}))
+        found = {name.lower(): int(value, 16) for name, value in _REGISTER.findall(told)}
+        for first, values in _GENERAL_REGISTERS.findall(told):
+            for number, value in enumerate(values.split(), int(first)):
+                found[f"r{number}"] = int(value, 16)
+        return {"pc" if name == "nip" else name: value for name, value in found.items()}
 
     def _ends_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds

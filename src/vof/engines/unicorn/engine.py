@@ -193,6 +193,11 @@ class UnicornEngine:
         self.trap.put_state(state.trap)
         self.runner.left = state.left
 
+    def registers(self) -> dict[str, int]:
+        """See `Engine`."""
+        cpu = self.cpu
+        return {"pc": cpu.pc, "lr": cpu.lr, "msr": cpu.msr, **{f"r{number}": cpu.gpr(number) for number in range(32)}}
+
     def close(self) -> None:
         """See `Engine`."""
         while self._closers:

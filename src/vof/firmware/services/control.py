@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_CONSOLE_WORDS = frozenset(("cursor-on", "cursor-off", "output-device output"))
-"""What boot loaders say to a console with a cursor and a choice of devices. A serial line has neither: it is done."""
-
 COMMAND_LIMIT = 2048
-"""Bytes of a boot command or Forth text with its NUL. BootX's package script is the longest known, about 1,200."""
+"""Bytes of a boot command with its NUL."""
+TEXT_LIMIT = 0x4000
+"""Bytes of a Forth text with its NUL. BootX's package script is the longest known, about 1,200."""
 
 
 @service("boot", "bootspec:string", "", None, "1275 §6.3.2.5")
@@ -49,17 +48,11 @@ def chain(firmware: OpenFirmware, virt: int, size: int, entry: int, args: int, l
 
 
 @service("interpret", "cmd:string", "catch-result:cell", -1, "1275 §6.3.2.6", variadic=True)
-def interpret(
-    firmware: OpenFirmware, command: int, arguments: tuple[int, ...], wanted: int
-) -> tuple[int, ...] | Outcome:
+def interpret(firmware: OpenFirmware, command: int, arguments: tuple[int, ...], wanted: int) -> tuple[int, ...]:
     """Run Forth text: further arguments and results are its stack, top first; 0, or what it threw."""
-    text = firmware.memory.read_string(command, COMMAND_LIMIT)
-    outcome = firmware.hooks.commands.get(text.strip())
-    if outcome is not None:
-        return outcome
-    if text.strip() in _CONSOLE_WORDS:
-        return (0,)
-    raise GuestFault('this firmware has no Forth yet, so it can\'t run "{}"', text)
+    text = firmware.memory.read_string(command, TEXT_LIMIT)
+    stack = firmware.interpret(text, arguments[::-1])
+    return (0, *reversed(stack))[:wanted]
 
 
 @service("set-callback", "newfunc:address", "oldfunc:address", -1, "1275 §6.3.2.6")

@@ -1,0 +1,95 @@
+"""`vof forth`: run files of Forth in a firmware that has no machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from vof.cli.commands import Command
+from vof.cli.machine_options import CELLS, HELP, cells_from
+from vof.cli.options import Given, Group, Option
+from vof.errors import Throw, UsageError
+
+__all__ = ["COMMAND"]
+
+_FAILED = 1
+_OPTIONS = Group(
+    "The firmware",
+    (
+        Option(("--tree",), "FILE", "its device tree, a .dtb; else one with the standard's nodes alone"),
+        CELLS,
+        Option(("-e", "--evaluate"), "TEXT", "run this after the files", repeats=True),
+    ),
+)
+
+if TYPE_CHECKING:
+    from vof.firmware.words import FirmwareForth
+
+
+def _run(given: Given) -> int:
+    texts = [(path, _read(path)) for path in given.operands]
+    texts += [("-e", text.encode("latin-1", "replace")) for text in given.all("-e")]
+    if not texts:
+        raise UsageError(
+            "what is to be run? `vof forth FILE` runs a file, - is the standard input; -e runs its argument"
+        )
+    from vof.backends.stdio_console import StdioConsole
+    from vof.outcomes import Departed
+    from vof.vm.alone import firmware_alone, read_tree
+
+    firmware = firmware_alone(StdioConsole(), read_tree(given.last("--tree")), cells_from(given))
+    for name, text in texts:
+        try:
+            _evaluate(firmware.forth, text)
+        except Departed:  # bye, power-off: there is nothing else that they could end
+            return 0
+        except Throw as thrown:
+            print(f"vof: {name}: {thrown.reason or f'threw {thrown.code}'}", file=sys.stderr)
+            return _FAILED
+    return 0
+
+
+def _evaluate(forth: FirmwareForth, text: bytes) -> None:
+    """Run a text, or an FCode program as the driver of a new device below the active package.
+
+    Raises:
+        Throw: what went wrong.
+    """
+    from vof.forth.fcode import find_fcode
+    from vof.forth.fcode.evaluator import byte_load
+
+    program = find_fcode(text)
+    if not program:
+        forth.evaluate(text.decode("latin-1"))
+        return
+    if forth.active is None:
+        forth.evaluate("dev /")
+    forth.evaluate("new-device")
+    try:
+        byte_load(forth, program)
+    finally:
+        forth.evaluate("finish-device")
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read()
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+COMMAND = Command(
+    usage="FILE... [-e TEXT]...",
+    about="""
+        Runs files of Forth in a firmware with 64 MiB of memory, a device tree and no machine. Numbers are hexadecimal
+        until something else is said. A file of FCode, or a PCI expansion ROM with some, is run as the driver of a new
+        device below the active package, or below / where none is active. The status is 1 where something was thrown,
+        which is said with its place.
+    """,
+    groups=(_OPTIONS, HELP),
+    run=_run,
+    operands=1 << 10,
+)

@@ -1,0 +1,261 @@
+"""The standard's support of frame buffers of 1 and of 8 bits a dot: what `fb1-…` and `fb8-…` do (1275 §3.8.4.2).
+
+Text is in colour 0xFF on 0, or in the instance's foreground and background colours where it has set both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from vof.errors import Throw, ThrowCode
+
+if TYPE_CHECKING:
+    from vof.firmware.words.engine import FirmwareForth
+
+__all__ = ["ACTIONS", "FrameBuffer", "glyph_address", "install", "toggle"]
+
+_LARGEST = 16384
+"""Dots of a line, and lines."""
+
+
+def glyph_address(screen: Mapping[str, int], character: int) -> int:
+    """Where a character's glyph is."""
+    index = character - screen.get("min-char", 0)
+    if not 0 <= index < screen.get("#glyphs", 0):
+        index = 0
+    return screen.get("font-adr", 0) + index * screen.get("fontbytes", 1) * screen.get("char-height", 0)
+
+
+def install(forth: FirmwareForth, bits: int) -> None:
+    """`fb8-install ( width height #columns #lines -- )`: sizes, the window in the middle, and all that draws.
+
+    Raises:
+        Throw: there is no font, or the size can't be.
+    """
+    screen = forth.screen
+    count_of_lines, columns = forth.stack.pop(), forth.stack.pop()
+    height, width = forth.stack.pop(), forth.stack.pop()
+    wide, high = screen.get("char-width", 0), screen.get("char-height", 0)
+    if not wide or not high:
+        raise Throw(ThrowCode.ABORT, "no font: default-font set-font comes before")
+    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+        raise Throw(ThrowCode.ABORT, f"a screen of {width} by {height} dots")
+    columns, count_of_lines = min(columns, width // wide), min(count_of_lines, height // high)
+    screen.update(
+        {
+            "screen-width": width,
+            "screen-height": height,
+            "#columns": columns,
+            "#lines": count_of_lines,
+            "window-left": (width - columns * wide) // 2 // 8 * 8,
+            "window-top": (height - count_of_lines * high) // 2,
+            "line#": 0,
+            "column#": 0,
+            "inverse?": 0,
+            "inverse-screen?": 0,
+        }
+    )
+    for name in ACTIONS:
+        word = forth.system_word(f"fb{bits}-{name}")
+        assert word is not None
+        screen[name] = forth.token(word)
+
+
+def toggle(forth: FirmwareForth) -> None:
+    """Show the cursor, or take it away."""
+    forth.run(forth.word_of(forth.screen["toggle-cursor"]))
+
+
+class FrameBuffer:
+    """The current instance's frame buffer.
+
+    Args:
+        forth: where its sizes are.
+        bits: of a dot, 1 or 8.
+    """
+
+    def __init__(self, forth: FirmwareForth, bits: int) -> None:
+        screen = forth.screen
+        self.forth = forth
+        self.bits = bits
+        self._screen = screen
+        self.address = screen.get("frame-buffer-adr", 0)
+        self.width = min(screen.get("screen-width", 0), _LARGEST)
+        self.height = min(screen.get("screen-height", 0), _LARGEST)
+        self.row_bytes = self.width * bits // 8
+        self._wide, self._high = screen.get("char-width", 0), screen.get("char-height", 0)
+        colors = screen.get("foreground-color", 0), screen.get("background-color", 0)
+        if colors == (0, 0):
+            colors = 0xFF, 0
+        if screen.get("inverse-screen?"):
+            colors = colors[1], colors[0]
+        self.foreground, self.background = colors
+
+    @property
+    def line(self) -> int:
+        """The cursor's line."""
+        return self._screen.get("line#", 0)
+
+    @property
+    def column(self) -> int:
+        """The cursor's column."""
+        return self._screen.get("column#", 0)
+
+    @property
+    def lines(self) -> int:
+        """Lines of text."""
+        return self._screen.get("#lines", 0)
+
+    @property
+    def columns(self) -> int:
+        """Columns of text."""
+        return self._screen.get("#columns", 0)
+
+    def pop(self) -> int:
+        """The top of the stack."""
+        return self.forth.stack.pop()
+
+    def draw(self, character: int) -> None:
+        """Draw a character at the cursor."""
+        screen, advance = self._screen, max(1, self._screen.get("fontbytes", 1))
+        if self._wide > 64 or self._high > 64 or advance > 64:
+            raise Throw(ThrowCode.ABORT, "a font of more than 64 dots")
+        glyph = self.forth.memory.read(glyph_address(screen, character), advance * self._high)
+        ink, paper = self.foreground, self.background
+        if screen.get("inverse?"):
+            ink, paper = paper, ink
+        rows = []
+        for row in range(self._high):
+            line = int.from_bytes(glyph[row * advance : (row + 1) * advance])
+            dots = [line >> (8 * advance - 1 - dot) & 1 for dot in range(self._wide)]
+            rows.append(bytes(ink & 0xFF if dot else paper & 0xFF for dot in dots))
+        self._put(self._left(self.column), self._top(self.line), rows)
+
+    def invert_cell(self) -> None:
+        """Swap the colours where the cursor is."""
+        left, top = self._left(self.column), self._top(self.line)
+        self._put(left, top, [self._swapped(row) for row in self._get(left, top, self._wide, self._high)])
+
+    def invert(self) -> None:
+        """Swap the colours of the whole screen."""
+        for row in range(self.height):
+            self._put(0, row, [self._swapped(line) for line in self._get(0, row, self.width, 1)])
+
+    def blink(self) -> None:
+        """Swap the colours of the whole screen twice."""
+        self.invert()
+        self.invert()
+
+    def _swapped(self, row: bytes) -> bytes:
+        swap = {self.foreground & 0xFF: self.background & 0xFF, self.background & 0xFF: self.foreground & 0xFF}
+        return bytes(swap.get(dot, dot ^ 0xFF) for dot in row)
+
+    def erase(self) -> None:
+        """Fill the screen with the background."""
+        self._write(0, self._packed(bytes((self.background & 0xFF,)) * self.width) * self.height)
+
+    def shift_characters(self, count: int) -> None:
+        """Move the rest of the cursor's line right by a count of characters, or left where that is negative."""
+        left, top = self._left(self.column), self._top(self.line)
+        size = max(0, self.columns - self.column) * self._wide
+        count = max(-size, min(size, count * self._wide))
+        blank = bytes((self.background & 0xFF,)) * abs(count)
+        rows = self._get(left, top, size, self._high)
+        if count >= 0:
+            self._put(left, top, [(blank + row)[:size] for row in rows])
+        else:
+            self._put(left, top, [row[-count:] + blank for row in rows])
+
+    def shift_lines(self, count: int) -> None:
+        """Move the cursor's line and those below down by a count of lines, or up where that is negative."""
+        top, below = self._top(self.line), max(0, self.lines - self.line) * self._high
+        count = max(-below, min(below, count * self._high))
+        blank = self._packed(bytes((self.background & 0xFF,)) * self.width) * abs(count)
+        size = below * self.row_bytes
+        data = self._read(top * self.row_bytes, size)
+        moved = (blank + data)[:size] if count >= 0 else data[-count * self.row_bytes :] + blank
+        self._write(top * self.row_bytes, moved)
+
+    def logo(self, line: int, address: int, width: int, height: int) -> None:
+        """Draw a picture of one bit a dot at the left of a line."""
+        width, height = min(width, self.width), min(height, self.height)
+        row_bytes = -(-width // 8)
+        data = self.forth.memory.read(address, row_bytes * height)
+        rows = []
+        for row in range(height):
+            bits = data[row * row_bytes : (row + 1) * row_bytes]
+            dots = (bits[dot >> 3] >> (7 - (dot & 7)) & 1 for dot in range(width))
+            rows.append(bytes(self.foreground & 0xFF if dot else self.background & 0xFF for dot in dots))
+        self._put(self._left(0), self._top(line), rows)
+
+    # Dots
+
+    def _left(self, column: int) -> int:
+        return self._screen.get("window-left", 0) + column * self._wide
+
+    def _top(self, line: int) -> int:
+        return self._screen.get("window-top", 0) + line * self._high
+
+    def _get(self, left: int, top: int, width: int, height: int) -> list[bytes]:
+        rows = []
+        for row in range(top, min(top + height, self.height)):
+            data = self._read(row * self.row_bytes, self.row_bytes)
+            if self.bits == 1:
+                data = bytes(0xFF * (data[dot >> 3] >> (7 - (dot & 7)) & 1) for dot in range(self.width))
+            rows.append(data[left : left + width])
+        return rows
+
+    def _put(self, left: int, top: int, rows: list[bytes]) -> None:
+        for row, dots in enumerate(rows, top):
+            if row >= self.height or left >= self.width:
+                return
+            dots = dots[: self.width - left]
+            if self.bits == 8:
+                self._write(row * self.row_bytes + left, dots)
+            else:
+                whole = self._get(0, row, self.width, 1)[0]
+                self._write(row * self.row_bytes, self._packed(whole[:left] + dots + whole[left + len(dots) :]))
+
+    def _packed(self, dots: bytes) -> bytes:
+        if self.bits == 8:
+            return dots
+        bits = "".join("1" if dot else "0" for dot in dots[: len(dots) // 8 * 8])
+        return int(bits or "0", 2).to_bytes(len(bits) // 8)
+
+    def _read(self, offset: int, count: int) -> bytes:
+        self.forth.pay(10 + count // 256)
+        return self.forth.memory.read(self.address + offset, count)
+
+    def _write(self, offset: int, data: bytes) -> None:
+        self.forth.pay(10 + len(data) // 256)
+        self.forth.memory.write(self.address + offset, data)
+
+
+def _nothing(buffer: FrameBuffer) -> None:
+    pass
+
+
+def _draw_logo(buffer: FrameBuffer) -> None:
+    height, width, address, line = (buffer.pop() for _ in range(4))
+    buffer.logo(line, address, width, height)
+
+
+def _signed(buffer: FrameBuffer) -> int:
+    return min(buffer.pop(), _LARGEST)
+
+
+ACTIONS: dict[str, Callable[[FrameBuffer], None]] = {
+    "draw-character": lambda buffer: buffer.draw(buffer.pop()),
+    "reset-screen": _nothing,
+    "toggle-cursor": FrameBuffer.invert_cell,
+    "erase-screen": FrameBuffer.erase,
+    "blink-screen": FrameBuffer.blink,
+    "invert-screen": FrameBuffer.invert,
+    "insert-characters": lambda buffer: buffer.shift_characters(_signed(buffer)),
+    "delete-characters": lambda buffer: buffer.shift_characters(-_signed(buffer)),
+    "insert-lines": lambda buffer: buffer.shift_lines(_signed(buffer)),
+    "delete-lines": lambda buffer: buffer.shift_lines(-_signed(buffer)),
+    "draw-logo": _draw_logo,
+}
+"""What each does; arguments are on the stack."""

@@ -1,0 +1,206 @@
+"""Words for configuration variables, and for the script in NVRAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from vof.errors import Throw, ThrowCode
+from vof.firmware.options import VARIABLES
+from vof.firmware.words import control as control  # whose load-base and nvramrc aren't the variables' own
+from vof.firmware.words.engine import DEVICE, faults
+
+if TYPE_CHECKING:
+    from vof.firmware.options import Options
+    from vof.firmware.words.engine import FirmwareForth
+    from vof.forth import Forth
+
+__all__: list[str] = []
+
+_A = "1275 A"
+
+
+def _fw(forth: Forth) -> FirmwareForth:
+    return cast("FirmwareForth", forth)
+
+
+def _options(forth: Forth) -> Options:
+    options = _fw(forth).firmware.options
+    if options is None:
+        raise Throw(ThrowCode.UNSUPPORTED_OPERATION, "this machine has no configuration variables")
+    return options
+
+
+def _name(forth: Forth, options: Options) -> str:
+    name = forth.parse_name()
+    if name and name not in list(options):
+        raise Throw(ThrowCode.ABORT, f'no variable "{name}": printenv lists them')
+    return name
+
+
+@DEVICE.word("printenv", "( -- )", _A)
+def printenv(forth: Forth) -> None:
+    """Type a variable, or all of them, with their defaults."""
+    options = _options(forth)
+    wanted = _name(forth, options)
+    if not wanted:
+        forth.type(f"{'Variable':24}{'Value':32}Default\r\n")
+    for name in options:
+        if wanted in ("", name):
+            forth.type(f"{name:24}{options[name]:32}{options.default(name)}\r\n")
+
+
+@DEVICE.word("setenv", "( -- )", _A)
+def setenv(forth: Forth) -> None:
+    """Set a variable: `setenv boot-device disk`."""
+    options = _options(forth)
+    name = _name(forth, options)
+    if not name:
+        raise Throw(ThrowCode.ABORT, "setenv NAME VALUE")
+    with faults():
+        options.set(name, forth.parse_line().strip())
+
+
+@DEVICE.word("$setenv", "( value count name count -- )", _A)
+def dollar_setenv(forth: Forth) -> None:
+    """The same, with both on the stack."""
+    options = _options(forth)
+    name, value = forth.pop_text(), forth.pop_text()
+    with faults():
+        options.set(name, value)
+
+
+@DEVICE.word("set-default", "( -- )", _A)
+def set_default(forth: Forth) -> None:
+    """Set a variable to its default."""
+    options = _options(forth)
+    name = _name(forth, options)
+    if not name:
+        raise Throw(ThrowCode.ABORT, "set-default NAME")
+    with faults():
+        options.set(name, options.default(name))
+
+
+@DEVICE.word("set-defaults", "( -- )", _A)
+def set_defaults(forth: Forth) -> None:
+    """Set all variables to their defaults."""
+    options = _options(forth)
+    for name in list(options):
+        if options.is_set(name):
+            with faults():
+                options.set(name, options.default(name))
+
+
+@DEVICE.word("nvramrc", "( -- text count )", _A)
+def nvramrc(forth: Forth) -> None:
+    """The script in NVRAM."""
+    forth.push_text(_options(forth)["nvramrc"])
+
+
+@DEVICE.word("nvrun", "( -- )", _A)
+def nvrun(forth: Forth) -> None:
+    """Run the script that is being edited, or the one in NVRAM."""
+    self = _fw(forth)
+    forth.evaluate(self.script if self.script is not None else _options(forth)["nvramrc"])
+
+
+@DEVICE.word("nvedit", "( -- )", _A)
+def nvedit(forth: Forth) -> None:
+    """Add lines to the script, up to Ctrl-C or a line with a full stop alone; nvstore keeps it."""
+    self = _fw(forth)
+    if self.script is None:
+        self.script = _options(forth)["nvramrc"]
+    for number, line in enumerate(self.script.split("\n") if self.script else ()):
+        forth.type(f"{number}: {line}\r\n")
+    self.editing = True
+
+
+@DEVICE.word("nvstore", "( -- )", _A)
+def nvstore(forth: Forth) -> None:
+    """Keep the script that was edited in NVRAM."""
+    self = _fw(forth)
+    if self.script is not None:
+        with faults():
+            _options(forth).set("nvramrc", self.script)
+        self.script = None
+
+
+@DEVICE.word("nvquit", "( -- )", _A)
+def nvquit(forth: Forth) -> None:
+    """Forget the script that was edited."""
+    _fw(forth).script = None
+
+
+@DEVICE.word("nvrecover", "( -- )", _A)
+def nvrecover(forth: Forth) -> None:
+    """Edit the script that set-defaults or nvquit forgot: here the one in NVRAM."""
+    nvedit(forth)
+
+
+@DEVICE.word("nvalias", "( -- )", _A)
+def nvalias(forth: Forth) -> None:
+    """Set an alias for good: `nvalias disk /pci/disk`."""
+    name, path = forth.parse_name(), forth.parse_name()
+    if not path:
+        raise Throw(ThrowCode.ABORT, "nvalias NAME PATH")
+    _keep_alias(forth, name, path)
+
+
+@DEVICE.word("$nvalias", "( name count path count -- )", _A)
+def dollar_nvalias(forth: Forth) -> None:
+    """The same, with both on the stack."""
+    path, name = forth.pop_text(), forth.pop_text()
+    _keep_alias(forth, name, path)
+
+
+@DEVICE.word("nvunalias", "( -- )", _A)
+def nvunalias(forth: Forth) -> None:
+    """Set such an alias no more."""
+    _keep_alias(forth, forth.parse_name(), "")
+
+
+@DEVICE.word("$nvunalias", "( name count -- )", _A)
+def dollar_nvunalias(forth: Forth) -> None:
+    """The same, with its name on the stack."""
+    _keep_alias(forth, forth.pop_text(), "")
+
+
+def _keep_alias(forth: Forth, name: str, path: str) -> None:
+    """Have `nvramrc` set an alias, or not, and the tree too."""
+    self, options = _fw(forth), _options(forth)
+    lines = [line for line in options["nvramrc"].split("\n") if line and not line.startswith(f"devalias {name} ")]
+    if path:
+        lines.append(f"devalias {name} {path}")
+    with faults():
+        options.set("nvramrc", "\n".join(lines))
+        if path:
+            options.set("use-nvramrc?", "true")
+            self.firmware.tree.set("/aliases", name, path.encode("latin-1") + b"\0")
+        else:
+            aliases = self.firmware.tree.find("/aliases")
+            if aliases is not None:
+                aliases.properties.pop(name, None)
+
+
+class _Variable:
+    """What the word of a configuration variable does: it gives the value."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, forth: Forth) -> None:
+        value, kind = _options(forth)[self._name], VARIABLES[self._name].kind
+        if kind == "boolean":
+            forth.stack.append(forth.mask if value == "true" else 0)
+        elif kind == "text":
+            forth.push_text(value)
+        else:
+            forth.stack.append(int(value, 16 if kind == "hex" else 10) & forth.mask)
+
+
+_EFFECTS = {"boolean": "( -- flag )", "text": "( -- text count )"}
+
+for _row in VARIABLES.values():
+    if _row.name not in DEVICE.words:
+        _give = _Variable(_row.name)
+        _give.__doc__ = f"The configuration variable: {_row.meaning}."
+        DEVICE.word(_row.name, _EFFECTS.get(_row.kind, "( -- n )"), _row.clause)(_give)

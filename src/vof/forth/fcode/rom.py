@@ -1,0 +1,89 @@
+"""PCI expansion ROMs: the images that one has, of which some are FCode (PCI 2.1 §6.3, PCI binding §9)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vof.errors import UsageError
+
+__all__ = ["OPEN_FIRMWARE", "Image", "find_images", "starts_rom"]
+
+OPEN_FIRMWARE = 1
+"""The code type of FCode."""
+_KINDS = {0: "x86 PC", OPEN_FIRMWARE: "Open Firmware", 2: "HP PA RISC", 3: "EFI"}
+_SIGNATURE = b"\x55\xaa"
+_BLOCK = 512
+_MOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image.
+
+    Attributes:
+        at: where it begins in the ROM.
+        length: in bytes, as its data structure has it.
+        vendor, device: the card's.
+        class_code: 24 bits.
+        revision: of the code.
+        code_type: 1 is FCode.
+        last: whether no image follows.
+        fcode: where in the ROM its FCode begins, if it is of that kind.
+    """
+
+    at: int
+    length: int
+    vendor: int
+    device: int
+    class_code: int
+    revision: int
+    code_type: int
+    last: bool
+    fcode: int
+
+    @property
+    def kind_name(self) -> str:
+        """The code type in words."""
+        return _KINDS.get(self.code_type, f"code type {self.code_type}")
+
+
+def starts_rom(data: bytes) -> bool:
+    """Whether data look like an expansion ROM."""
+    return data[:2] == _SIGNATURE
+
+
+def find_images(data: bytes) -> Iterator[Image]:
+    """The images of an expansion ROM, at most 64.
+
+    Raises:
+        UsageError: a header is not where it should be, or says what can't be.
+    """
+    at = 0
+    for _ in range(_MOST):
+        if not starts_rom(data[at:]):
+            raise UsageError(f"no image's header (55 AA) at {at:#x} of the expansion ROM")
+        fields = _unpack("<H", data, at + 0x18)
+        structure = at + fields[0]
+        if data[structure : structure + 4] != b"PCIR":
+            raise UsageError(f"no PCI data structure (PCIR) at {structure:#x} of the expansion ROM")
+        vendor, device = _unpack("<HH", data, structure + 4)
+        low, high, blocks, revision, kind, indicator = _unpack("<BHHHBB", data, structure + 0xD)
+        length = blocks * _BLOCK
+        if not length:
+            raise UsageError(f"the image at {at:#x} of the expansion ROM says that it has no bytes")
+        fcode = at + _unpack("<H", data, at + 2)[0] if kind == OPEN_FIRMWARE else 0
+        last = bool(indicator & 0x80)
+        yield Image(at, length, vendor, device, high << 8 | low, revision, kind, last, fcode)
+        if last:
+            return
+        at += length
+    raise UsageError(f"the expansion ROM has more than {_MOST} images")
+
+
+def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
+    try:
+        return struct.unpack_from(form, data, at)
+    except struct.error:
+        raise UsageError(f"the expansion ROM ends at {len(data):#x}, before what should be at {at:#x}") from None

@@ -1,0 +1,480 @@
+"""Words for texts and numbers: typing them, parsing them, keeping them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vof.errors import Throw, ThrowCode
+from vof.forth.core import CORE
+from vof.forth.numbers import digits, parse_number, signed_digits
+from vof.forth.word import Op
+
+if TYPE_CHECKING:
+    from vof.forth.engine import Forth
+
+__all__: list[str] = []
+
+_A = "1275 A"
+_ANS = "ANS 6"
+_LONGEST_HELD = 256
+
+
+def _signed(forth: Forth, cell: int) -> int:
+    return (cell ^ forth.sign) - forth.sign
+
+
+# --- numbers ---
+
+
+@CORE.word(".", "( n -- )", _A)
+def dot(forth: Forth) -> None:
+    """Type a number and a blank."""
+    forth.type(signed_digits(_signed(forth, forth.stack.pop()), forth.base) + " ")
+
+
+@CORE.word("s.", "( n -- )", _A)
+def s_dot(forth: Forth) -> None:
+    """Type a signed number and a blank."""
+    dot(forth)
+
+
+@CORE.word("u.", "( u -- )", _A)
+def u_dot(forth: Forth) -> None:
+    """Type an unsigned number and a blank."""
+    forth.type(digits(forth.stack.pop(), forth.base) + " ")
+
+
+@CORE.word(".d", "( n -- )", _A)
+def dot_d(forth: Forth) -> None:
+    """Type a number in decimal."""
+    forth.type(signed_digits(_signed(forth, forth.stack.pop()), 10) + " ")
+
+
+@CORE.word(".h", "( n -- )", _A)
+def dot_h(forth: Forth) -> None:
+    """Type a number in hexadecimal."""
+    forth.type(signed_digits(_signed(forth, forth.stack.pop()), 16) + " ")
+
+
+@CORE.word(".r", "( n width -- )", _A)
+def dot_r(forth: Forth) -> None:
+    """Type a number at the right of a field."""
+    width, number = forth.stack.pop(), forth.stack.pop()
+    forth.type(signed_digits(_signed(forth, number), forth.base).rjust(min(width, _LONGEST_HELD)))
+
+
+@CORE.word("u.r", "( u width -- )", _A)
+def u_dot_r(forth: Forth) -> None:
+    """Type an unsigned number at the right of a field."""
+    width, number = forth.stack.pop(), forth.stack.pop()
+    forth.type(digits(number, forth.base).rjust(min(width, _LONGEST_HELD)))
+
+
+@CORE.word("?", "( address -- )", _A)
+def question(forth: Forth) -> None:
+    """Type the cell at an address."""
+    forth.stack.append(forth.helpers["fetch"](forth.stack.pop()))
+    dot(forth)
+
+
+@CORE.word(".s", "( -- )", _A)
+def dot_s(forth: Forth) -> None:
+    """Type all that is on the stack."""
+    cells = [signed_digits(_signed(forth, cell), forth.base) for cell in forth.stack[-100:]]
+    forth.type("".join(f"{cell} " for cell in cells) or "Empty ")
+
+
+@CORE.word("<#", "( -- )", _A)
+def less_sharp(forth: Forth) -> None:
+    """Begin to make a number's text."""
+    forth.held = ""
+
+
+@CORE.word("#", "( low high -- low high )", _ANS)
+def sharp(forth: Forth) -> None:
+    """Put a digit of a double number before the text."""
+    high, low = forth.stack.pop(), forth.stack.pop()
+    rest, digit = divmod(high << forth.bits | low, max(2, min(36, forth.base)))
+    _hold(forth, digits(digit, 36))
+    forth.stack += (rest & forth.mask, rest >> forth.bits)
+
+
+@CORE.word("#s", "( low high -- 0 0 )", _ANS)
+def sharp_s(forth: Forth) -> None:
+    """Put all digits of a double number before the text."""
+    high, low = forth.stack.pop(), forth.stack.pop()
+    _hold(forth, digits(high << forth.bits | low, forth.base))
+    forth.stack += (0, 0)
+
+
+@CORE.word("#>", "( low high -- text count )", _ANS)
+def sharp_greater(forth: Forth) -> None:
+    """End it: the text."""
+    del forth.stack[-2]
+    forth.stack.pop()
+    forth.push_text(forth.held)
+
+
+@CORE.word("u#", "( u -- u )", _A)
+def u_sharp(forth: Forth) -> None:
+    """Put a digit of a number before the text."""
+    rest, digit = divmod(forth.stack.pop(), max(2, min(36, forth.base)))
+    _hold(forth, digits(digit, 36))
+    forth.stack.append(rest)
+
+
+@CORE.word("u#s", "( u -- 0 )", _A)
+def u_sharp_s(forth: Forth) -> None:
+    """Put all digits of a number before the text."""
+    _hold(forth, digits(forth.stack.pop(), forth.base))
+    forth.stack.append(0)
+
+
+@CORE.word("u#>", "( u -- text count )", _A)
+def u_sharp_greater(forth: Forth) -> None:
+    """End it: the text."""
+    forth.stack.pop()
+    forth.push_text(forth.held)
+
+
+@CORE.word("hold", "( character -- )", _A)
+def hold(forth: Forth) -> None:
+    """Put a character before the text."""
+    _hold(forth, chr(forth.stack.pop() & 0xFF))
+
+
+@CORE.word("sign", "( n -- )", _A)
+def sign(forth: Forth) -> None:
+    """Put a minus before the text if the number is negative."""
+    if forth.stack.pop() & forth.sign:
+        _hold(forth, "-")
+
+
+def _hold(forth: Forth, text: str) -> None:
+    if len(forth.held) + len(text) > _LONGEST_HELD:
+        raise Throw(ThrowCode.DICTIONARY_OVERFLOW, "the number's text is too long")
+    forth.held = text + forth.held
+
+
+@CORE.word("(.)", "( n -- text count )", _A)
+def paren_dot(forth: Forth) -> None:
+    """A number's text."""
+    forth.push_text(signed_digits(_signed(forth, forth.stack.pop()), forth.base))
+
+
+@CORE.word("(u.)", "( u -- text count )", _A)
+def paren_u_dot(forth: Forth) -> None:
+    """An unsigned number's text."""
+    forth.push_text(digits(forth.stack.pop(), forth.base))
+
+
+@CORE.word("base", "( -- address )", _A)
+def base(forth: Forth) -> None:
+    """Where the base of numbers is kept."""
+    forth.stack.append(forth.base_address)
+
+
+@CORE.word("hex", "( -- )", _A)
+def hex_(forth: Forth) -> None:
+    """Have numbers be hexadecimal."""
+    forth.base = 16
+
+
+@CORE.word("decimal", "( -- )", _A)
+def decimal(forth: Forth) -> None:
+    """Have numbers be decimal."""
+    forth.base = 10
+
+
+@CORE.word("octal", "( -- )", _A)
+def octal(forth: Forth) -> None:
+    """Have numbers be octal."""
+    forth.base = 8
+
+
+def _in_base(forth: Forth, number_base: int) -> None:
+    name = forth.parse_name()
+    number = parse_number(name, number_base)
+    if number is None:
+        raise Throw(ThrowCode.UNDEFINED_WORD, f"{name[:40]}: no number in base {number_base}")
+    if forth.compiling:
+        forth.put_literal(number)
+    else:
+        forth.stack.append(number & forth.mask)
+
+
+@CORE.word("h#", "( -- n )", _A, immediate=True)
+def h_sharp(forth: Forth) -> None:
+    """The hexadecimal number that follows."""
+    _in_base(forth, 16)
+
+
+@CORE.word("d#", "( -- n )", _A, immediate=True)
+def d_sharp(forth: Forth) -> None:
+    """The decimal number that follows."""
+    _in_base(forth, 10)
+
+
+@CORE.word("o#", "( -- n )", _A, immediate=True)
+def o_sharp(forth: Forth) -> None:
+    """The octal number that follows."""
+    _in_base(forth, 8)
+
+
+@CORE.word("b#", "( -- n )", "OpenBIOS", immediate=True)
+def b_sharp(forth: Forth) -> None:
+    """The binary number that follows."""
+    _in_base(forth, 2)
+
+
+@CORE.word("$number", "( text count -- true | n false )", _A)
+def dollar_number(forth: Forth) -> None:
+    """The number that a text is: true where it is none."""
+    number = parse_number(forth.pop_text(), forth.base)
+    forth.stack += (forth.mask,) if number is None else (number & forth.mask, 0)
+
+
+@CORE.word(">number", "( low high text count -- low high text count )", _ANS)
+def to_number(forth: Forth) -> None:
+    """Add a text's digits to a double number, as far as they go."""
+    length, address = forth.stack.pop(), forth.stack.pop()
+    high, low = forth.stack.pop(), forth.stack.pop()
+    number = high << forth.bits | low
+    text = forth.memory.read(address, min(length, 1024)).decode("latin-1")
+    done = 0
+    while done < len(text) and (digit := parse_number(text[done], forth.base)) is not None:
+        number = number * forth.base + digit & (1 << 2 * forth.bits) - 1
+        done += 1
+    forth.stack += (number & forth.mask, number >> forth.bits, address + done, length - done)
+
+
+@CORE.word("digit", "( character base -- n true | character false )", _A)
+def digit_(forth: Forth) -> None:
+    """A digit's value."""
+    number_base, character = forth.stack.pop(), forth.stack.pop()
+    value = parse_number(chr(character & 0xFF), number_base)
+    forth.stack += (character, 0) if value is None else (value, forth.mask)
+
+
+# --- output ---
+
+
+@CORE.word("emit", "( character -- )", _A)
+def emit(forth: Forth) -> None:
+    """Type a character."""
+    forth.type(chr(forth.stack.pop() & 0xFF))
+
+
+@CORE.word("type", "( text count -- )", _A)
+def type_(forth: Forth) -> None:
+    """Type a text."""
+    forth.type(forth.pop_text())
+
+
+@CORE.word("cr", "( -- )", _A)
+def cr(forth: Forth) -> None:
+    """Begin a line."""
+    forth.type("\r\n")
+
+
+@CORE.word("(cr", "( -- )", _A)
+def paren_cr(forth: Forth) -> None:
+    """Go to the beginning of the line."""
+    forth.type("\r")
+
+
+@CORE.word("?cr", "( -- )", _A)
+def question_cr(forth: Forth) -> None:
+    """Begin a line unless this one is empty."""
+    if forth.column:
+        forth.type("\r\n")
+
+
+@CORE.word("space", "( -- )", _A)
+def space(forth: Forth) -> None:
+    """Type a blank."""
+    forth.type(" ")
+
+
+@CORE.word("spaces", "( count -- )", _A)
+def spaces(forth: Forth) -> None:
+    """Type blanks."""
+    count = _signed(forth, forth.stack.pop())
+    forth.type(" " * max(0, min(count, 1024)))
+
+
+@CORE.word("#out", "( -- address )", _A)
+def sharp_out(forth: Forth) -> None:
+    """Where it is kept how many characters are on the line."""
+    forth.stack.append(forth.cell_at("column", forth.column))
+
+
+@CORE.word("#line", "( -- address )", _A)
+def sharp_line(forth: Forth) -> None:
+    """Where it is kept how many lines there were."""
+    forth.stack.append(forth.cell_at("line", forth.line))
+
+
+# --- texts in the source ---
+
+
+def _escaped(forth: Forth) -> bytes:
+    """A text up to `"`, with `"(0d 0a)` as bytes in between (1275 §7.3.4.5)."""
+    source = forth.source
+    text, at = source.text, source.at
+    result = bytearray()
+    while True:
+        end = text.find('"', at)
+        if end < 0:
+            result += text[at:].encode("latin-1", "replace")
+            source.at = len(text)
+            return bytes(result)
+        result += text[at:end].encode("latin-1", "replace")
+        at = end + 1
+        follows = text[at : at + 1]
+        if follows == "(":
+            close = text.find(")", at)
+            close = len(text) if close < 0 else close
+            hexadecimal = "".join(c for c in text[at + 1 : close] if c in "0123456789abcdefABCDEF")
+            result += bytes.fromhex(hexadecimal[: len(hexadecimal) & -2])
+            at = close + 1
+        elif follows in ("n", "r", "t", "f", "l", "b", "!", "^", '"') and text[at + 1 : at + 2] > " ":
+            if follows == "^":
+                result.append(ord(text[at + 1]) & 0x1F)
+                at += 1
+            else:
+                result.append(_ESCAPES[follows])
+            at += 1
+        else:
+            source.at = at
+            return bytes(result)
+
+
+_ESCAPES = {"n": 10, "r": 13, "t": 9, "f": 12, "l": 10, "b": 8, "!": 7, '"': 34}
+
+
+@CORE.word('"', "( -- text count )", _A, immediate=True)
+def quote(forth: Forth) -> None:
+    """A text up to the next quotation mark, in which "(0d 0a) are bytes."""
+    forth.text(_escaped(forth))
+
+
+@CORE.word('s"', "( -- text count )", _A, immediate=True)
+def s_quote(forth: Forth) -> None:
+    """A text up to the next quotation mark."""
+    forth.text(forth.parse('"').encode("latin-1", "replace"))
+
+
+@CORE.word('c"', "( -- counted )", _ANS, immediate=True)
+def c_quote(forth: Forth) -> None:
+    """A text with its length in a byte before it."""
+    forth.text(forth.parse('"').encode("latin-1", "replace")[:255], counted=True)
+
+
+@CORE.word('."', "( -- )", _A, immediate=True)
+def dot_quote(forth: Forth) -> None:
+    """Type a text."""
+    text = _escaped(forth).decode("latin-1")
+    if forth.compiling:
+        forth.put(Op.TYPE, text, f'." {text}"')
+    else:
+        forth.type(text)
+
+
+@CORE.word(".(", "( -- )", _A, immediate=True)
+def dot_paren(forth: Forth) -> None:
+    """Type a text at once."""
+    forth.type(forth.parse(")"))
+
+
+@CORE.word("(", "( -- )", _A, immediate=True)
+def paren(forth: Forth) -> None:
+    """A comment up to the next parenthesis."""
+    forth.parse(")")
+
+
+@CORE.word("\\", "( -- )", _A, immediate=True)
+def backslash(forth: Forth) -> None:
+    """A comment up to the end of the line."""
+    forth.parse_line()
+
+
+def _literal(forth: Forth, cell: int, text: str) -> None:
+    if forth.compiling:
+        forth.put(Op.LITERAL, cell, text)
+    else:
+        forth.stack.append(cell)
+
+
+@CORE.word("char", "( -- character )", _A)
+def char(forth: Forth) -> None:
+    """The first character of the word that follows."""
+    forth.stack.append(ord((forth.parse_name() or "\0")[0]) & 0xFF)
+
+
+@CORE.word("[char]", "( -- character )", _A, immediate=True)
+def bracket_char(forth: Forth) -> None:
+    """The same, in a definition."""
+    name = forth.parse_name() or "\0"
+    _literal(forth, ord(name[0]) & 0xFF, f"[char] {name}")
+
+
+@CORE.word("ascii", "( -- character )", _A, immediate=True)
+def ascii_(forth: Forth) -> None:
+    """The first character of the word that follows."""
+    name = forth.parse_name() or "\0"
+    _literal(forth, ord(name[0]) & 0xFF, f"ascii {name}")
+
+
+@CORE.word("control", "( -- character )", _A, immediate=True)
+def control(forth: Forth) -> None:
+    """The control character of the word that follows."""
+    name = forth.parse_name() or "\0"
+    _literal(forth, ord(name[0]) & 0x1F, f"control {name}")
+
+
+@CORE.word("word", "( character -- counted )", _A)
+def word(forth: Forth) -> None:
+    """Parse up to a character, without those at the beginning: a text with its length before it."""
+    delimiter = chr(forth.stack.pop() & 0xFF)
+    source = forth.source
+    while source.text[source.at : source.at + 1] == delimiter:
+        source.at += 1
+    data = (forth.parse_name() if delimiter == " " else forth.parse(delimiter)).encode("latin-1", "replace")[:255]
+    forth.stack.append(forth.put_temporary(bytes((len(data),)) + data))
+
+
+@CORE.word("parse", "( character -- text count )", _A)
+def parse(forth: Forth) -> None:
+    """Parse up to a character."""
+    forth.push_text(forth.parse(chr(forth.stack.pop() & 0xFF)))
+
+
+@CORE.word("parse-word", "( -- text count )", _A)
+def parse_word(forth: Forth) -> None:
+    """Parse the next word."""
+    forth.push_text(forth.parse_name())
+
+
+@CORE.word("parse-line", "( -- text count )", "SLOF")
+def parse_line(forth: Forth) -> None:
+    """The rest of the line."""
+    forth.push_text(forth.parse_line())
+
+
+@CORE.word("source", "( -- text count )", _A)
+def source_(forth: Forth) -> None:
+    """The text that is being interpreted."""
+    forth.push_text(forth.source.text[:4096])
+
+
+@CORE.word(">in", "( -- address )", _A)
+def to_in(forth: Forth) -> None:
+    """Where it is kept how far that is; what is stored there counts."""
+    forth.stack.append(forth.in_address())
+
+
+@CORE.word("pad", "( -- address )", _A)
+def pad(forth: Forth) -> None:
+    """1 KiB of memory for a text that is being made."""
+    forth.stack.append(forth.pad)

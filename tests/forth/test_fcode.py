@@ -1,0 +1,405 @@
+"""FCode against Debian's fcode-utils: what `detok` shows of it, and what programs made by `toke` do."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vof.errors import Throw, ThrowCode, UsageError
+from vof.firmware.words import FirmwareForth
+from vof.forth import Kind, Word
+from vof.forth.fcode import byte_load, detokenize, find_fcode
+from vof.forth.fcode.numbers import NAMES
+from vof.forth.fcode.rom import find_images
+from vof.vm.alone import firmware_alone
+
+QEMU = Path("/usr/share/qemu")
+SHIPPED = ("QEMU,tcx.bin", "QEMU,cgthree.bin", "QEMU,VGA.bin")
+
+BUS = """
+dev / new-device " sbus" device-name 2 encode-int " #address-cells" property 1 encode-int " #size-cells" property
+: decode-unit 2drop 0 0 ;
+: map-in ( low high size -- address ) 2drop 1000000 + ;
+: map-out 2drop ;
+: open true ;
+: close ;
+"""
+"""A bus whose devices are wherever their driver maps them: from 16 MiB of memory on."""
+
+BELOW = "0"
+"""QEMU's drivers for SBus add my-address, of one cell there, by d+: that takes a cell from below what they have."""
+
+# What each leaves on the stack, and types, is what the same text does.
+SAME = [
+    "1 2 + 3 * negate",
+    ": add3 3 + ; 4 add3 add3",
+    ": sign dup 0< if drop -1 else 0> if 1 else 0 then then ; 5 sign 0 sign -5 sign",
+    ": sum 0 swap 0 ?do i + loop ; 10 sum 0 sum",
+    ": odd 0 10 1 do i + 2 +loop ; odd",
+    ": count5 0 begin 1+ dup 5 = until ; count5",
+    ": halve 0 swap begin dup while 2/ swap 1+ swap repeat drop ; 100 halve 1 halve",
+    ": gcd begin dup while swap over mod repeat drop ; 36 24 gcd",
+    ": first 0 begin dup 10 < while dup 5 = if exit then 1+ repeat 100 + ; first",
+    ": out 100 0 do i dup 7 = if leave then drop loop ; out",
+    ": fact dup 1 > if dup 1- recurse * then ; 6 fact",
+    ": nested 0 3 0 do 3 0 do i j * + loop loop ; nested",
+    ": pick3 case 1 of 11 endof 2 of 22 endof 99 swap endcase ; 1 pick3 2 pick3 3 pick3",
+    "5 value v : more v + to v ; 2 more 3 more v",
+    "variable w 7 w ! : bump 1 w +! ; bump bump w @",
+    "defer act : one 1 ; : two 2 ; ' one to act act ' two to act act",
+    "20 buffer: b b 20 55 fill b 10 + c@",
+    "struct 4 field >a 2 field >b constant /s 100 >b /s",
+    "create table 1 , 2 , 3 , table 2 na+ @ table @",
+    ': said " hello" ; said nip said drop c@',
+    '." typed " 10 .',
+    ': both ." in a definition" 1 if ."  yes" then ; both',
+    "1234 lbsplit bljoin 1234 wbflip",
+    ": rs 1 2 >r >r r@ r> r> ; rs",
+    ": thrower 5 throw ; ' thrower catch",
+    ": guarded ['] noop catch ; guarded",
+    "1 2 ' + execute",
+    "10 20 30 rot -rot over tuck 2 pick 2dup",
+    "7fffffff 1+ 0< -1 u> 3 1 5 between 5 1 5 within",
+    "12345678 <# u#s u#> type ff .",
+    ": deep 1 if 2 if 3 if 4 else 5 then else 6 then else 7 then ; deep",
+    ": two-ways begin dup 10 > if drop 0 exit then 1+ again ; 3 two-ways",
+    ": skip 0 10 0 ?do i 3 = if leave then 1+ loop ; skip",
+    ": up3 3 0 do i . loop ; up3",
+    ": both-loops 0 begin 1+ dup 3 < while 2 0 do 1+ loop repeat ; both-loops",
+    ": minus 0 0 5 do i + -1 +loop ; minus",
+    "0 1 invert abs 5 3 mod 17 5 /mod 3 lshift",
+    '" one,two" ascii , left-parse-string type space type',
+]
+
+
+def toke(source: str, folder: Path, header: str = "fcode-version2\nhex\n") -> bytes:
+    """A program made by Debian's tokenizer."""
+    (folder / "in.fs").write_text(f"{header}{source}\nfcode-end\n")
+    done = subprocess.run(
+        ["toke", "-o", folder / "out.fc", folder / "in.fs"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "rror" not in done.stderr, done.stderr
+    return (folder / "out.fc").read_bytes()
+
+
+def detok(program: bytes, folder: Path, *options: str) -> list[str]:
+    """What Debian's detokenizer says, without remarks and decoration."""
+    (folder / "in.fc").write_bytes(program)
+    done = subprocess.run(["detok", *options, folder / "in.fc"], capture_output=True, check=True)
+    return plain(done.stdout.decode("latin-1").split("\n"))
+
+
+def plain(lines: list[str]) -> list[str]:
+    """Lines without blanks in excess, without remarks on the file, without the two ways that detok has for numbers."""
+    kept = []
+    for line in lines:
+        text = re.sub(r"\s+", " ", line).strip()
+        text = re.sub(
+            r"=dec -?\d+ ?|len=0x\w+ \[(\d+) bytes\]", lambda match: f"len={match[1]}" if match[1] else "", text
+        )
+        if text and not text.startswith("\\") and text != "End of file.":
+            kept.append(re.sub(r" ?\( ?\)$", "", text))
+    return kept
+
+
+class Typed:
+    """A console that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def read(self, limit: int) -> bytes:
+        return b""
+
+    def wait(self, milliseconds: int) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+def alone() -> tuple[FirmwareForth, Typed]:
+    console = Typed()
+    return firmware_alone(console).forth, console
+
+
+def load(forth: FirmwareForth, program: bytes) -> None:
+    forth.call(Word("load", Kind.PYTHON, function=lambda forth, stack: byte_load(forth, program)), forth.stack)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("options", [(), ("-o",), ("-v",), ("-v", "-o")])
+def test_detokenize_says_what_detok_says_of_what_qemu_ships(
+    name: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    program = (QEMU / name).read_bytes()
+    ours = plain(list(detokenize(program, offsets="-o" in options, numbers="-v" in options)))
+    assert ours == detok(program, tmp_path, *options) and len(ours) > 300
+
+
+@pytest.mark.parametrize("source", SAME)
+def test_detokenize_says_what_detok_says_of_programs(source: str, tmp_path: Path) -> None:
+    program = toke(source, tmp_path)
+    assert plain(list(detokenize(program, offsets=True))) == detok(program, tmp_path, "-o")
+
+
+@pytest.mark.parametrize("header", ["fcode-version1", "fcode-version2", "fcode-version3", "start0", "start2", "start4"])
+def test_every_header(header: str, tmp_path: Path) -> None:
+    program = toke(
+        "headers : named 1 if 2 else 3 then ; external : ext named ; headerless : no ext ; no", tmp_path, f"{header}\n"
+    )
+    assert plain(list(detokenize(program, offsets=True))) == detok(program, tmp_path, "-o")
+    if header not in ("start0",):
+        forth, _ = alone()
+        load(forth, program)
+        assert forth.stack == [2] and forth.find("ext") is not None and forth.find("no") is None
+
+
+def test_every_number_has_detoks_name(tmp_path: Path) -> None:
+    taken = {number for number in range(0x300) if len(NAMES.get(number, "")) and _has_more(number)}
+    numbers = [number for number in [*range(0x10, 0x100), *range(0x100, 0x300)] if number not in taken]
+    body = b"".join(bytes((n,)) if n < 0x100 else bytes((n >> 8, n & 0xFF)) for n in numbers) + b"\0"
+    program = header(body)
+    theirs = detok(program, tmp_path, "-o")
+    assert plain(list(detokenize(program, offsets=True))) == theirs and len(theirs) > 600
+
+
+def _has_more(number: int) -> bool:
+    from vof.forth.fcode.numbers import Behind, behind
+
+    return behind(number) is not Behind.NOTHING or NAMES.get(number) in ("offset16", "end0", "end1")
+
+
+def header(body: bytes, *, starter: int = 0xF1, wrong: int = 0) -> bytes:
+    return bytes((starter, 8)) + struct.pack(">HI", (sum(body) + wrong) & 0xFFFF, len(body) + 8) + body
+
+
+@pytest.mark.parametrize("source", SAME)
+def test_programs_do_what_their_text_does(source: str, tmp_path: Path) -> None:
+    as_text, text_console = alone()
+    as_text.evaluate(f"hex {source}")
+    as_fcode, fcode_console = alone()
+    as_fcode.evaluate("hex")
+    load(as_fcode, toke(source, tmp_path))
+    assert as_fcode.stack == as_text.stack
+    assert fcode_console.written == text_console.written
+
+
+@pytest.mark.parametrize("spread", [0, 1, 2, 4])
+def test_byte_load_fetches_by_a_word_and_a_spread(spread: int, tmp_path: Path) -> None:
+    program = toke(": six 6 ; six", tmp_path, f"start{spread}\n" if spread != 1 else "start1\n")
+    forth, _ = alone()
+    if spread:
+        spaced = b"".join(bytes((byte,)) + b"\xee" * (spread - 1) for byte in program)
+        forth.memory.write(0x200000, spaced)
+        forth.evaluate("0 value fetched : get 1 fetched + to fetched c@ ; 200000 ' get byte-load")
+    else:  # all bytes from one address, as a FIFO has them
+        forth.memory.write(0x200000, program)
+        forth.evaluate("200000 value at : get drop at c@ at 1+ to at ; 0 value fetched 5 ' get byte-load")
+    assert forth.stack == [6]
+    if spread:
+        forth.evaluate("clear fetched")
+        assert forth.stack == [len(program)]
+        forth.memory.write(0x300000, spaced)
+        forth.evaluate("clear 300000 1 byte-load")
+        assert forth.stack == [6]
+
+
+def properties(forth: FirmwareForth, path: str) -> dict[str, bytes]:
+    node = forth.firmware.tree.find(path)
+    assert node is not None, path
+    return dict(node.properties)
+
+
+def cells(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}I", *values)
+
+
+def test_the_driver_of_tcx() -> None:
+    forth, _ = alone()
+    forth.evaluate(f"{BELOW} {BUS} new-device")
+    load(forth, (QEMU / "QEMU,tcx.bin").read_bytes())
+    forth.evaluate("finish-device")
+    found = properties(forth, "/sbus/SUNW,tcx")
+    assert {"name": b"SUNW,tcx\0", "device_type": b"display\0", "tcx-8-bit": b"true\0"}.items() <= found.items()
+    assert (found["width"], found["height"], found["linebytes"]) == (cells(1024), cells(768), cells(1024))
+    assert (
+        found["reg"][:32] == cells(0, 0x800000, 0x100000, 0, 0x2000000, 1, 0, 0x4000000)
+        and len(found["reg"]) == 13 * 12
+    )
+    assert found["interrupts"] == cells(5) and found["intr"] == cells(0x39, 0) and found["vfreq"] == cells(60)
+
+
+def test_the_driver_of_cgthree() -> None:
+    forth, _ = alone()
+    forth.evaluate(f"{BELOW} {BUS} new-device")
+    load(forth, (QEMU / "QEMU,cgthree.bin").read_bytes())
+    forth.evaluate("finish-device")
+    found = properties(forth, "/sbus/cgthree")
+    assert {"device_type": b"display\0", "model": b"SUNW,501-1415", "manufacturer": b"SUNW\0"}.items() <= found.items()
+    assert found["reg"] == cells(0, 0, 0x1000000) and found["character-set"] == b"ISO8859-1\0"
+    assert (found["width"], found["height"], found["linebytes"]) == (cells(1024), cells(768), cells(1024))
+
+
+def test_the_driver_of_vga() -> None:
+    """It asks OpenBIOS's own words for the size, through their execution tokens; there are none of them here."""
+    forth, _ = alone()
+    forth.evaluate('dev / new-device " display" device-name')
+    load(forth, (QEMU / "QEMU,VGA.bin").read_bytes())
+    forth.evaluate("finish-device")
+    assert {"width", "height", "depth", "linebytes"} <= set(properties(forth, "/display"))
+    node = forth.firmware.tree.find("/display")
+    assert node is not None
+    assert {"open", "write", "draw-logo", "restore", "color!", "set-colors", "dimensions"} <= set(node.methods)
+
+
+def test_the_driver_of_tcx_writes_on_its_screen() -> None:
+    """With RAM where its bus maps it, in place of the card."""
+    forth, _ = alone()
+    forth.evaluate(f"{BELOW} {BUS} new-device")
+    load(forth, (QEMU / "QEMU,tcx.bin").read_bytes())
+    forth.evaluate('finish-device " /sbus/SUNW,tcx" open-dev value screen')
+    forth.evaluate('" Hi" " write" screen $call-method')
+    assert forth.stack[1:] == [2]
+    rows = [row[:24].rstrip() for row in picture(forth, 0x1800000).splitlines()[2:11]]
+    cursor = " " * 16 + "########"
+    drawn = (" #   #     #", " #   #", " #   #    ##", " #####     #", " #   #     #", " #   #     #", " #   #    ###")
+    assert rows == [cursor, *(f"{letters:16}########" for letters in drawn), cursor]
+
+
+def picture(forth: FirmwareForth, address: int) -> str:
+    """The left of a screen of 1024 by 768 dots."""
+    dots = forth.memory.read(address, 1024 * 768)
+    return "\n".join(dots[row * 1024 : row * 1024 + 64].translate(_DOTS).decode() for row in range(768))
+
+
+_DOTS = bytes(0x23 if value == 0xFF else 0x20 if value == 0 else 0x2E for value in range(256))
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_terminal_on_a_frame_buffer(bits: int, tmp_path: Path) -> None:
+    driver = f"""
+        " screen" device-name
+        : start 1000000 to frame-buffer-adr default-font set-font d# 320 d# 200 d# 40 d# 10 fb{bits}-install ;
+        ' start is-install
+    """
+    forth, _ = alone()
+    forth.evaluate("dev / : open true ; : close ; new-device")
+    load(forth, toke(driver, tmp_path))
+    forth.evaluate('finish-device " /screen" open-dev value screen : say " write" screen $call-method drop ;')
+    forth.evaluate('" one"(0d 0a)two"(1b)[1;2HX"(1b)[2J" say')
+    stride, dots = 320 * bits // 8, forth.memory.read(0x1000000, 320 * 200 * bits // 8)
+    lines = [any(dots[line * stride + 40 * stride : (line + 1) * stride + 40 * stride]) for line in range(120)]
+    assert any(lines[:12]), "the first line has the O, the X and the E"
+    forth.evaluate('" "(0c)" say')
+    blank = forth.memory.read(0x1000000, 320 * 200 * bits // 8)
+    assert sum(byte.bit_count() for byte in blank) <= 8 * 12 * bits, "only the cursor is left"
+    forth.evaluate('d# 30 0 do " line"(0d 0a)" say loop')
+    scrolled = forth.memory.read(0x1000000, 320 * 200 * bits // 8)
+    assert scrolled != blank
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        (b"\xfc\0", ThrowCode.UNDEFINED_WORD, "0x0fc"),
+        (b"\x08\x05\0", ThrowCode.UNDEFINED_WORD, "0x805"),
+        (b"\xb5\x08\x00\xb7\xa5", ThrowCode.CONTROL_STRUCTURE_MISMATCH, "definition"),
+        (b"\xc2\0", ThrowCode.COMPILE_ONLY, "b(;)"),
+        (b"\xb7\0", ThrowCode.UNSUPPORTED_OPERATION, "new-token"),
+        (b"\xb5\xa5\xb7\0", ThrowCode.UNSUPPORTED_OPERATION, "0xa5"),
+        (b"\x1e\0", ThrowCode.STACK_UNDERFLOW, "underflow"),
+        (b"\x12\x50ab", ThrowCode.ABORT, "ends"),
+        (b"\xf1\x08\0\0\0\0\0\x09\0", ThrowCode.ABORT, "start1"),
+        (b"\xb1\x13\xff\xff\0", ThrowCode.INTERRUPT, "too long"),
+        (b"\xb2\0", ThrowCode.COMPILE_ONLY, "structure"),
+    ],
+)
+def test_bad_programs_throw_with_their_place(body: bytes, code: ThrowCode, says: str) -> None:
+    forth, _ = alone()
+    with pytest.raises(Throw, match=re.escape(says)) as thrown:
+        load(forth, header(body))
+    assert thrown.value.code == code and not forth.compiling
+    forth.evaluate("clear 1 2 +")
+    assert forth.stack == [3]
+
+
+def test_a_wrong_checksum_is_told_and_no_failure() -> None:
+    forth, console = alone()
+    load(forth, header(b"\xa7\0", wrong=1))
+    assert forth.stack == [2] and b"checksum" in console.written
+
+
+def test_get_token_and_set_token(tmp_path: Path) -> None:
+    forth, _ = alone()
+    load(forth, toke(": seven 7 ; 3 4 1e get-token drop execute ' seven 0 1f set-token 9 9 -", tmp_path))
+    assert forth.stack == [7, 9, 9, 7]
+    forth.evaluate("clear 9 9 - ")
+    assert forth.stack == [0]
+    with pytest.raises(Throw, match="set-token"):
+        forth.evaluate("0 0 20 set-token")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=80), st.sampled_from([0xF0, 0xF1, 0xF3, 0xFD]))
+def test_no_bytes_do_worse_than_throw(body: bytes, starter: int) -> None:
+    forth, _ = alone()
+    program = header(body, starter=starter)
+    list(detokenize(program, offsets=True))
+    with suppress(Throw):
+        load(forth, program)
+    assert not forth.compiling and forth.fcode is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_file_does_worse_than_a_usage_error(data: bytes) -> None:
+    for start in (b"", b"\x55\xaa", b"\xf1\x08"):
+        try:
+            list(detokenize(start + data))
+        except UsageError as error:
+            assert str(error)
+
+
+def test_an_expansion_rom(tmp_path: Path) -> None:
+    """Made by toke: romheaders, detok and we see the same in it."""
+    source = """
+        tokenizer[ h# 1234 h# 5678 h# 020000 pci-header ]tokenizer
+        fcode-version2
+        : hello ." hello" ; hello
+        fcode-end
+        pci-end
+    """
+    (tmp_path / "in.fs").write_text(source)
+    subprocess.run(["toke", "-o", tmp_path / "rom", tmp_path / "in.fs"], capture_output=True, check=True)
+    rom = (tmp_path / "rom").read_bytes()
+    (image,) = find_images(rom)
+    told = subprocess.run(["romheaders", tmp_path / "rom"], capture_output=True, text=True, check=True).stdout
+    for name, value in (
+        ("Vendor ID", f"{image.vendor:#06x}"),
+        ("Device ID", f"{image.device:#06x}"),
+        ("Class Code", f"{image.class_code:#08x}"),
+        ("Code Type", f"{image.code_type:#04x} (Open Firmware)"),
+        ("Pointer to FCode program", f"{image.fcode:#06x}"),
+    ):
+        assert f"{name}: {value}" in told
+    assert (image.vendor, image.device, image.length) == (0x1234, 0x5678, len(rom))
+    assert plain(list(detokenize(rom, offsets=True))) == detok(rom, tmp_path, "-o")
+    forth, console = alone()
+    load(forth, find_fcode(rom))
+    assert console.written == b"hello"
+
+
+def test_an_image_for_a_pc_is_passed_over() -> None:
+    rom = Path("/usr/lib/ipxe/qemu/efi-e1000.rom").read_bytes()
+    images = list(find_images(rom))
+    assert [image.code_type for image in images] == [0, 3] and images[-1].last and find_fcode(rom) == b""
+    with pytest.raises(UsageError, match="without an image for Open Firmware"):
+        list(detokenize(rom))
