@@ -17,7 +17,9 @@ from vof.ports import Memory
 
 __all__ = ["Answer", "Hcall", "HcallRow", "RtasRow", "RtasStatus", "VirtualHypervisor", "call_rtas"]
 
-Answer = int | tuple[int, ...] | Outcome
+Registers = tuple[int | None, ...]
+"""r3 and what follows it; None where a register keeps what it holds."""
+Answer = int | Registers | Outcome
 """r3, or r3 and what follows it, or what becomes of the machine."""
 
 _OSI_SELECTORS = 100
@@ -105,7 +107,7 @@ class VirtualHypervisor:
     exit: Callable[[], None] | None = None
     quiesce: Callable[[], None] | None = None
 
-    def hypercall(self, number: int, arguments: Sequence[int]) -> tuple[int, ...] | Outcome:
+    def hypercall(self, number: int, arguments: Sequence[int]) -> Registers | Outcome:
         """Answer a hypercall.
 
         Args:
@@ -118,7 +120,7 @@ class VirtualHypervisor:
         function = self.hypercalls.get(number)
         return (Hcall.FUNCTION,) if function is None else _as_registers(function(*arguments))
 
-    def osi_call(self, selector: int, arguments: Sequence[int]) -> tuple[int, ...] | Outcome | None:
+    def osi_call(self, selector: int, arguments: Sequence[int]) -> Registers | Outcome | None:
         """Answer one of Mac-on-Linux's calls.
 
         Args:
@@ -176,5 +178,5 @@ def call_rtas(
     return Hcall.SUCCESS
 
 
-def _as_registers(answer: Answer) -> tuple[int, ...] | Outcome:
+def _as_registers(answer: Answer) -> Registers | Outcome:
     return (answer,) if isinstance(answer, int) else answer

@@ -37,11 +37,11 @@ done."""
 class HypervisorCalls(Protocol):
     """What a machine has outside the guest: `vof.firmware.VirtualHypervisor` is one."""
 
-    def hypercall(self, number: int, arguments: tuple[int, ...]) -> tuple[int, ...] | Outcome:
+    def hypercall(self, number: int, arguments: tuple[int, ...]) -> tuple[int | None, ...] | Outcome:
         """Answer a hypercall: r3 and what follows it."""
         ...
 
-    def osi_call(self, selector: int, arguments: tuple[int, ...]) -> tuple[int, ...] | Outcome | None:
+    def osi_call(self, selector: int, arguments: tuple[int, ...]) -> tuple[int | None, ...] | Outcome | None:
         """Answer one of Mac-on-Linux's calls; None for no answer at all."""
         ...
 
@@ -184,13 +184,14 @@ class Runner:
         arguments = tuple(cpu.gpr(register) for register in _OSI_REGISTERS)
         return self._answer(self.hypervisor.osi_call(cpu.gpr(5), arguments), pc)
 
-    def _answer(self, answer: tuple[int, ...] | Outcome | None, pc: int) -> Outcome | None:
+    def _answer(self, answer: tuple[int | None, ...] | Outcome | None, pc: int) -> Outcome | None:
         self.cpu.pc = pc
         if isinstance(answer, Return):
             answer = (answer.r3,)
         if isinstance(answer, tuple):
             for register, value in enumerate(answer, 3):
-                self.cpu.set_gpr(register, value)
+                if value is not None:
+                    self.cpu.set_gpr(register, value)
             return None
         return answer
 
