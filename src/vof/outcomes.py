@@ -45,6 +45,8 @@ class Jump:
         msr: bits of the machine state register to set besides the usual (translation, for one).
         sprs: special purpose registers to set first, by number.
         segments: the segment registers 0 … 15, if they are to be set.
+        bare: whether nothing at all is in registers, r5 and the machine state register included: as Mac-on-Linux starts
+            its firmware.
     """
 
     entry: int
@@ -58,6 +60,7 @@ class Jump:
     msr: int = 0
     sprs: tuple[tuple[int, int], ...] = ()
     segments: tuple[int, ...] = ()
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ MACHINE = Group(
         Option(("-snapshot",), "", "keep what is written to disks apart, and lose it at the end"),
         Option(("-blockdev",), "OPTION=VALUE[,...]", "a disk's contents, for a -device", repeats=True),
         Option(("-netdev",), "TYPE[,OPTION=VALUE...]", "the host's side of a network", repeats=True),
+        Option(("-display",), "none|web|png", "the screen of mol: a web page, web,port=N; or at the end png,path=FILE"),
+        Option(("-g",), "WxH[xDEPTH]", "its size, as in 800x600x32"),
+        Option(("-audiodev",), "none|wav,path=FILE", "where its sound goes"),
         Option(("-device",), "DRIVER[,OPTION=VALUE...]", "a device", repeats=True),
     ),
 )
@@ -59,8 +62,10 @@ CHANGES = Group(
         Option(
             ("--nvram",),
             "FILE",
-            "keep the machine's NVRAM there from run to run (pseries, pegasos2)",
+            "keep the machine's NVRAM there from run to run (pseries, pegasos2, mol)",
         ),
+        Option(("--resource",), "KEY=TEXT", "what mol's boot helper tells a guest that asks for the key", repeats=True),
+        Option(("--pseudo-file",), "NAME=FILE", "a file that a guest of mol may read, by that name", repeats=True),
         Option(
             ("--set",),
             "/PATH:PROPERTY=VALUE",
@@ -121,6 +126,11 @@ def config_from(given: Given) -> Config:
         inject=given.all("--inject"),
         record=given.last("--record"),
         nvram=given.last("--nvram"),
+        display=given.last("-display"),
+        audiodev=given.last("-audiodev"),
+        geometry=given.last("-g"),
+        resources=given.all("--resource"),
+        pseudo_files=given.all("--pseudo-file"),
     )
 
 

@@ -15,12 +15,24 @@ from vof.errors import GuestFault
 from vof.outcomes import Outcome
 from vof.ports import Memory
 
-__all__ = ["Answer", "Hcall", "HcallRow", "RtasRow", "RtasStatus", "VirtualHypervisor", "call_rtas"]
+__all__ = [
+    "Answer",
+    "Hcall",
+    "HcallRow",
+    "OsiAnswer",
+    "Registers",
+    "RtasRow",
+    "RtasStatus",
+    "VirtualHypervisor",
+    "call_rtas",
+]
 
-Registers = tuple[int | None, ...]
-"""r3 and what follows it; None where a register keeps what it holds."""
-Answer = int | Registers | Outcome
+Answer = int | tuple[int, ...] | Outcome
 """r3, or r3 and what follows it, or what becomes of the machine."""
+Registers = tuple[int | None, ...]
+"""r3 and what follows it; None for a register that keeps what it holds."""
+OsiAnswer = int | Registers | Outcome
+"""The same where a register in between may be kept."""
 
 _OSI_SELECTORS = 100
 _RTAS_CELLS = 16
@@ -102,12 +114,12 @@ class VirtualHypervisor:
     """
 
     hypercalls: Mapping[int, Callable[..., Answer]] = field(default_factory=dict)
-    osi: Mapping[int, Callable[..., Answer]] = field(default_factory=dict)
+    osi: Mapping[int, Callable[..., OsiAnswer]] = field(default_factory=dict)
     enter: Callable[[], None] | None = None
     exit: Callable[[], None] | None = None
     quiesce: Callable[[], None] | None = None
 
-    def hypercall(self, number: int, arguments: Sequence[int]) -> Registers | Outcome:
+    def hypercall(self, number: int, arguments: Sequence[int]) -> tuple[int, ...] | Outcome:
         """Answer a hypercall.
 
         Args:
@@ -118,7 +130,10 @@ class VirtualHypervisor:
             r3 and the registers behind it, as far as they change; or what becomes of the machine.
         """
         function = self.hypercalls.get(number)
-        return (Hcall.FUNCTION,) if function is None else _as_registers(function(*arguments))
+        if function is None:
+            return (Hcall.FUNCTION,)
+        answer = function(*arguments)
+        return (answer,) if isinstance(answer, int) else answer
 
     def osi_call(self, selector: int, arguments: Sequence[int]) -> Registers | Outcome | None:
         """Answer one of Mac-on-Linux's calls.
@@ -132,9 +147,10 @@ class VirtualHypervisor:
             machine.
         """
         function = self.osi.get(selector)
-        if function is not None:
-            return _as_registers(function(*arguments))
-        return (0,) if selector < _OSI_SELECTORS else None
+        if function is None:
+            return (0,) if selector < _OSI_SELECTORS else None
+        answer = function(*arguments)
+        return (answer,) if isinstance(answer, int) else answer
 
 
 def call_rtas(
@@ -176,7 +192,3 @@ def call_rtas(
     except GuestFault:
         return Hcall.PARAMETER
     return Hcall.SUCCESS
-
-
-def _as_registers(answer: Answer) -> Registers | Outcome:
-    return (answer,) if isinstance(answer, int) else answer

@@ -82,6 +82,17 @@ MACHINES: dict[str, MachineProfile] = {
             console="hvc0",
         ),
         MachineProfile(
+            name="mol",
+            description="Mac-on-Linux's machine: paravirtual disk, network, screen, keyboard, sound, in process",
+            engines=("unicorn",),
+            qemu="",
+            options=(),
+            default_memory=128 << 20,
+            least_memory=32 << 20,
+            most_memory=1 << 30,
+            console="ttyS0",
+        ),
+        MachineProfile(
             name="40p",
             description="IBM RS/6000 7020 as QEMU emulates it; a tree of CPU, RAM, console and clock, no devices",
             engines=("qemu",),

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from vof.vm.qemu_disks import QemuDisks
     from vof.vm.qemu_networks import QemuNetworks
 
-__all__ = ["Board", "make_board"]
+__all__ = ["MODEL", "Board", "LocalDevices", "PlainBoard", "describe_generic", "make_board", "unicorn_engine"]
 
-_MODEL = f"vof,{VERSION}"
+_KEEPS_NVRAM = ("pseries", "pegasos2", "mol")
+MODEL = f"vof,{VERSION}"
 _MSR_IP = 0x40
 """Exceptions go to the vectors in ROM, which tell of them, until a client program has its own."""
 _LOW_MEMORY = 0x30000000
@@ -50,8 +51,11 @@ class Board(Protocol):
     Attributes:
         state: what of the machine a run changes, besides its firmware: for snapshots.
         tend: called now and then while a disk or a network is waited for; whoever runs the machine sets it.
+        movable_at: where a program that is linked at 0 goes, as with QEMU and SLOF: low memory stays the firmware's and
+            the vectors'.
     """
 
+    movable_at: int
     state: Any
     tend: Callable[[], object]
 
@@ -159,8 +163,16 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     Raises:
         UsageError: there is none, or an option doesn't go with it.
     """
-    if config.nvram and config.profile.name not in ("pegasos2", "pseries"):
-        raise UsageError(f"--nvram {config.nvram}: pseries and pegasos2 have an NVRAM that can be kept")
+    if config.nvram and config.profile.name not in _KEEPS_NVRAM:
+        raise UsageError(f"--nvram {config.nvram}: {', '.join(_KEEPS_NVRAM)} have an NVRAM that can be kept")
+    if config.profile.name == "mol":
+        from vof.vm.mol_board import MolBoard
+
+        return MolBoard(config, clock, wrap)
+    if config.paravirtual:
+        raise UsageError(
+            f"{config.paravirtual} is for -machine mol: {config.profile.name} has nothing that it could be of"
+        )
     if config.engine_name == "qemu":
         engine = _qemu(config)
         if config.profile.name == "40p":
@@ -174,8 +186,14 @@ def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[
     return _Generic(config, clock, wrap)
 
 
-class _Plain:
-    """What a board without disks of its own says."""
+class PlainBoard:
+    """What a board without disks of its own says.
+
+    Attributes:
+        state, disks, notices, tend: see `Board`.
+    """
+
+    movable_at = 0x400000
 
     def __init__(self) -> None:
         self.disks: Sequence[OverlayDisk] = ()
@@ -184,44 +202,49 @@ class _Plain:
         self.tend: Callable[[], object] = _nothing
 
     def save(self) -> None:
-        pass
+        """See `Board`."""
 
     @property
     def ports(self) -> dict[str, object]:
+        """See `Board`."""
         return {}
 
     def warm_up(self) -> None:
-        pass
+        """See `Board`."""
 
     def prepare(self, site: Site, hello: Hello) -> Hello | None:
+        """See `Board`."""
         return hello
 
     def reopen(self) -> None:
-        pass
+        """See `Board`."""
 
     def resume(self) -> None:
-        pass
+        """See `Board`."""
 
     @property
     def hypervisor(self) -> VirtualHypervisor | None:
+        """See `Board`."""
         return None
 
     def taken_over(self) -> None:
-        pass
+        """See `Board`."""
 
     @property
     def boot_first(self) -> Sequence[str]:
+        """See `Board`."""
         return ()
 
     @property
     def bytes_read(self) -> int:
+        """See `Board`."""
         return sum(disk.bytes_read for disk in self.disks)
 
     def close(self) -> None:
-        pass
+        """See `Board`."""
 
 
-class _QemuPlain(_Plain):
+class _QemuPlain(PlainBoard):
     """What a board of QEMU's with disks says."""
 
     def __init__(self, disks: QemuDisks | None, networks: QemuNetworks | None) -> None:
@@ -322,18 +345,18 @@ class _Pseries(_QemuPlain):
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        machine = Pseries(site, _MODEL, self._disks, self._cards, self._variables)
+        machine = Pseries(site, MODEL, self._disks, self._cards, self._variables)
         self.made(machine)
         return machine
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "pseries", "model": _MODEL, "variables": self._variables, **self.describe_devices()}
+        return {"kind": "pseries", "model": MODEL, "variables": self._variables, **self.describe_devices()}
 
     def start(self, jump: Jump) -> Jump:
         return jump
 
 
-class _LocalDevices:
+class LocalDevices:
     """Disks and networks of a machine in this process.
 
     Args:
@@ -344,6 +367,7 @@ class _LocalDevices:
 
     Attributes:
         overlays: the disks that a snapshot takes along.
+        drives: the opened drives, each of the disk at its place.
         disks, cards: what the machine gets.
 
     Raises:
@@ -358,7 +382,7 @@ class _LocalDevices:
         place: Callable[[int], DiskPlace | None],
     ) -> None:
         self._volumes: Volumes | None = None
-        self._drives: list[Drive] = []
+        self.drives: list[Drive] = []
         self._networks: list[QemuUserNetwork] = []
         self.overlays: list[OverlayDisk] = []
         self.disks: tuple[Disk, ...] = ()
@@ -375,9 +399,9 @@ class _LocalDevices:
         from vof.machines.disks import Disk
         from vof.vm.drives import open_drives
 
-        self._drives = open_drives(config.drives, snapshot=config.snapshot)
+        self.drives = open_drives(config.drives, snapshot=config.snapshot)
         volumes = self._volumes = Volumes()
-        self.overlays = [OverlayDisk(drive.block, holds=False) for drive in self._drives]
+        self.overlays = [OverlayDisk(drive.block, holds=False) for drive in self.drives]
         self.disks = tuple(
             Disk(
                 name=drive.name,
@@ -387,7 +411,7 @@ class _LocalDevices:
                 cdrom=drive.media == "cdrom",
                 place=place(number),
             )
-            for number, (drive, disk) in enumerate(zip(self._drives, self.overlays, strict=True))
+            for number, (drive, disk) in enumerate(zip(self.drives, self.overlays, strict=True))
         )
 
     def _make_networks(self, values: Sequence[str], wrap: Callable[[str, str, Any], Any]) -> None:
@@ -423,20 +447,20 @@ class _LocalDevices:
 
     def reopen(self) -> None:
         """Open files anew, in a forked child."""
-        for drive in self._drives:
+        for drive in self.drives:
             drive.reopen()
 
     def close(self) -> None:
         """Let go of all."""
         if self._volumes is not None:
             self._volumes.close()
-        for drive in self._drives:
+        for drive in self.drives:
             drive.close()
         for network in self._networks:
             network.close()
 
 
-class _UnicornPseries(_Plain):
+class _UnicornPseries(PlainBoard):
     """`pseries` without QEMU: its tree was recorded, and its hypervisor is in this process."""
 
     def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
@@ -451,14 +475,14 @@ class _UnicornPseries(_Plain):
             )
         self._model = find_model(config.cpu, 64)
         self._dtb = _read_tree("pseries", path) if path else b""
-        self.engine = _unicorn(
+        self.engine = unicorn_engine(
             config, clock, bits=64, timebase=512_000_000, memory=_memory_of("pseries", path, self._dtb)
         )
         self._offset = 0
         self._nvram: Store | None = None
         self._image = config.nvram_image
         self._variables = config.variable_values
-        self._devices = _LocalDevices(config, clock, wrap, _vscsi_place)
+        self._devices = LocalDevices(config, clock, wrap, _vscsi_place)
         self.disks = self._devices.overlays
 
     @property
@@ -512,14 +536,14 @@ class _UnicornPseries(_Plain):
     def machine(self, site: Site) -> Machine:
         from vof.machines.pseries import Pseries
 
-        return Pseries(site, _MODEL, self._devices.disks, self._devices.cards, self._variables)
+        return Pseries(site, MODEL, self._devices.disks, self._devices.cards, self._variables)
 
     def describe(self) -> dict[str, Any]:
         from vof.vm.device_facts import describe_cards, describe_disks
 
         devices = self._devices
         facts = {"disks": describe_disks(devices.disks), "cards": describe_cards(devices.cards)}
-        return {"kind": "pseries", "model": _MODEL, "variables": self._variables, **facts}
+        return {"kind": "pseries", "model": MODEL, "variables": self._variables, **facts}
 
     def start(self, jump: Jump) -> Jump:
         return jump
@@ -558,7 +582,7 @@ def _memory_of(machine: str, path: str, flattened: bytes) -> int:
     return size
 
 
-class _Generic(_Plain):
+class _Generic(PlainBoard):
     """The machine `generic`, with its disks. What its clock was set to outlives a reset."""
 
     def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
@@ -568,7 +592,7 @@ class _Generic(_Plain):
 
         super().__init__()
         options = config.machine_options
-        real_mode = _switch(options.pop("real-mode", "on"), "real-mode")
+        real_mode = switch_option(options.pop("real-mode", "on"), "real-mode")
         path = options.pop("dtb", "")
         if options:
             raise UsageError(f"-machine generic,{next(iter(options))}: generic has real-mode=on|off and dtb=FILE")
@@ -582,9 +606,11 @@ class _Generic(_Plain):
             self.engine = _external(config, bits=32)
         else:
             memory = _memory_of("generic", path, tree)
-            self.engine = _unicorn(config, clock, bits=32, timebase=self._options.timebase_frequency, memory=memory)
+            self.engine = unicorn_engine(
+                config, clock, bits=32, timebase=self._options.timebase_frequency, memory=memory
+            )
         self._hypervisor = VirtualHypervisor()
-        self._devices = _LocalDevices(config, clock, wrap, _no_place)
+        self._devices = LocalDevices(config, clock, wrap, _no_place)
         self.disks = self._devices.overlays
         devices = self._devices
         self._options = replace(
@@ -626,11 +652,11 @@ class _Generic(_Plain):
 
         if not isinstance(self.engine, ExternalEngine):
             site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
-        machine = self.state = Generic(site, _MODEL, self._options)
+        machine = self.state = Generic(site, MODEL, self._options)
         return machine
 
     def describe(self) -> dict[str, Any]:
-        return _describe_generic(self._options)
+        return describe_generic(self._options)
 
     def start(self, jump: Jump) -> Jump:
         if jump.bits == 64:
@@ -643,7 +669,7 @@ class _Generic(_Plain):
         self._devices.close()
 
 
-class _Prep40(_Plain):
+class _Prep40(PlainBoard):
     """`40p`: QEMU's CPU and RAM with the tree of `generic`; nothing tells a client of the devices yet."""
 
     def __init__(self, engine: QemuEngine) -> None:
@@ -657,10 +683,10 @@ class _Prep40(_Plain):
     def machine(self, site: Site) -> Machine:
         from vof.machines.generic import Generic
 
-        return Generic(site, _MODEL, self._options())
+        return Generic(site, MODEL, self._options())
 
     def describe(self) -> dict[str, Any]:
-        return _describe_generic(self._options())
+        return describe_generic(self._options())
 
     def _options(self) -> GenericOptions:
         from vof.machines.generic import GenericOptions
@@ -738,7 +764,7 @@ class _Rom(_QemuPlain):
         facts = BOARDS[self._name]
         board = PciBoard(
             site,
-            _MODEL,
+            MODEL,
             facts,
             self._pvr,
             self._contents,
@@ -769,7 +795,7 @@ class _Rom(_QemuPlain):
         nvram = self._contents.rstrip(b"\0").decode("latin-1")
         return {
             "kind": "board",
-            "model": _MODEL,
+            "model": MODEL,
             "name": self._name,
             "pvr": self._pvr,
             "nvram": nvram,
@@ -785,13 +811,14 @@ class _Rom(_QemuPlain):
         return replace(jump, msr=jump.msr | _MSR_IP) if self.engine.options.trap == "mailbox" else jump
 
 
-def _describe_generic(options: GenericOptions) -> dict[str, Any]:
+def describe_generic(options: GenericOptions) -> dict[str, Any]:
+    """What a `generic` is made from: see `Board.describe`."""
     from vof.vm.device_facts import describe_cards, describe_disks
 
     facts = {each.name: getattr(options, each.name) for each in fields(options)}
     facts["tree"] = options.tree.decode("latin-1")
     facts["disks"], facts["cards"] = describe_disks(options.disks), describe_cards(options.cards)
-    return {"kind": "generic", "model": _MODEL, "options": facts}
+    return {"kind": "generic", "model": MODEL, "options": facts}
 
 
 def _nothing() -> None:
@@ -810,7 +837,7 @@ def _vscsi_place(number: int) -> DiskPlace:
     return DiskPlace("vscsi", Controller(vio=VSCSI), target=number % 64, lun=number // 64)
 
 
-def _switch(text: str, name: str) -> bool:
+def switch_option(text: str, name: str) -> bool:
     if text not in ("on", "off"):
         raise UsageError(f"{name}={text}: it is on or off")
     return text == "on"
@@ -848,9 +875,28 @@ def _external(config: Config, *, bits: int) -> ExternalEngine:
     return ExternalEngine(config.memory_file, bits)
 
 
-def _unicorn(
-    config: Config, clock: HostClock | VirtualClock, *, bits: int, timebase: int, memory: int = 0
+def unicorn_engine(
+    config: Config,
+    clock: HostClock | VirtualClock,
+    *,
+    bits: int,
+    timebase: int,
+    memory: int = 0,
+    device: tuple[int, int] = (0, 0),
 ) -> UnicornEngine:
+    """The in-process engine.
+
+    Args:
+        config: the options.
+        clock: the machine's clock.
+        bits: the CPU's.
+        timebase: ticks of the time base in a second.
+        memory: bytes of RAM; 0 for what the options say.
+        device: address and size of memory that is a device's.
+
+    Raises:
+        UsageError: an option doesn't go with it.
+    """
     from vof.engines.unicorn import UnicornEngine, UnicornOptions
 
     config.check_for_unicorn()
@@ -862,5 +908,6 @@ def _unicorn(
             trap=config.trap_name,
             timebase=timebase,
             nanoseconds=clock.nanoseconds,
+            device=device,
         )
     )

@@ -60,6 +60,11 @@ class Config:
         sets: changes to the tree, `/path:property=value`.
         inject: faults that strike, as `vof.vm.faults` spells them: `claim:when=3`.
         nvram: a file that keeps the machine's NVRAM from run to run; "" for none.
+        display: what shows the screen of `mol`: `none`, `web,port=5900` or `png,path=FILE`.
+        audiodev: what its sound goes to: `none` or `wav,path=FILE`.
+        geometry: the screen's usual size and depth, `800x600x32`.
+        resources: what its boot helper tells a guest, `KEY=TEXT`.
+        pseudo_files: the files of its pseudo file system, `NAME=FILE`.
         record: a file to record the run to; with `,append=on` behind one that is there.
     """
 
@@ -90,6 +95,25 @@ class Config:
     inject: Sequence[str] = ()
     record: str = ""
     nvram: str = ""
+    display: str = ""
+    audiodev: str = ""
+    geometry: str = ""
+    resources: Sequence[str] = ()
+    pseudo_files: Sequence[str] = ()
+
+    @property
+    def paravirtual(self) -> str:
+        """The first option here that only a machine with Mac-on-Linux's devices has a use for; "" for none."""
+        for option, values in (
+            ("-display", [self.display] if self.display else ()),
+            ("-audiodev", [self.audiodev] if self.audiodev else ()),
+            ("-g", [self.geometry] if self.geometry else ()),
+            ("--resource", self.resources),
+            ("--pseudo-file", self.pseudo_files),
+        ):
+            for value in values:
+                return f"{option} {value}"
+        return ""
 
     @property
     def profile(self) -> MachineProfile:

@@ -43,6 +43,7 @@ class Drive:
     Attributes:
         name: its `id=`, or one made of medium and place: `disk0`, `cdrom1`.
         media: disk or CD-ROM.
+        interface: how it is attached: `if=`; "none" where nothing is said.
         read_only: whether the guest's writes fail.
         block: the disk, for the firmware: the image, or an overlay over it (`snapshot=on`).
         image: the file.
@@ -51,6 +52,7 @@ class Drive:
 
     name: str
     media: Media
+    interface: str
     read_only: bool
     block: Block
     image: RawDisk | ImageDisk
@@ -78,6 +80,7 @@ class _Wish:
     file: str
     format: str
     media: Media
+    interface: str
     read_only: bool
     snapshot: bool
     name: str
@@ -136,6 +139,7 @@ def _parse(value: str, snapshot: bool) -> _Wish:
         file=file,
         format=format_of(file, options.get("format")),
         media=media,
+        interface=interface,
         read_only=media is Media.CDROM or switch(options, "readonly", default=False),
         snapshot=switch(options, "snapshot", default=snapshot),
         name=name,
@@ -202,7 +206,9 @@ def _open(wish: _Wish, name: str, locks: ImageLocks) -> Drive:
             raise UsageError(f"{error}: it takes local images; --engine qemu has QEMU's protocols") from None
         raise
     overlaid = wish.snapshot and not wish.read_only
-    return Drive(name, wish.media, wish.read_only, OverlayDisk(image) if overlaid else image, image, locks)
+    return Drive(
+        name, wish.media, wish.interface, wish.read_only, OverlayDisk(image) if overlaid else image, image, locks
+    )
 
 
 def _check_apart(drives: Iterable[Drive]) -> None:

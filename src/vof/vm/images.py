@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Images"]
 
-_KERNEL_AT = 0x400000
-"""Where a program that is linked at 0 goes, as with QEMU and SLOF: low memory stays the firmware's and the vectors'."""
 _INITRD_GAP = 0x10000
 _INITRD_ALIGN = 0x100000
 _MEMORY_STEP = 256 << 20
@@ -90,12 +88,13 @@ class Images:
         start, end = self._placement.start, self._placement.end
         return Program(kernel=(start, end - start), initrd=self._initrd_range, arguments=self.arguments)
 
-    def load(self, memory: GuestRam, limit: int) -> str:
+    def load(self, memory: GuestRam, limit: int, movable_at: int) -> str:
         """Put everything into guest memory.
 
         Args:
             memory: guest memory.
             limit: the first address that must stay free.
+            movable_at: where a program that is linked at 0 goes.
 
         Returns:
             What was loaded, in words.
@@ -112,7 +111,7 @@ class Images:
         try:
             if self._placement is None:
                 self._program, program = open_program(self.kernel, limit)
-                self._placement = place(program, load_base=_KERNEL_AT)
+                self._placement = place(program, load_base=movable_at)
                 _check_fit(self._placement.end, memory, limit)
             assert self._program is not None
             packed = self._program is not self.kernel

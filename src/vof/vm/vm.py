@@ -153,7 +153,7 @@ class VM:
         self.console.register(self._selector)
         self.engine.tend(self._selector, self.console.take_output, self._is_due)
         self._board.warm_up()
-        self._tell_phase("client program loaded", self.images.load(self.engine, self._board.load_limit))
+        self._tell_phase("client program loaded", self._load())
 
     def close(self) -> None:
         """End the machine, whatever it does, and let go of all that the VM made. May be called more than once."""
@@ -612,6 +612,9 @@ class VM:
             self._act(outcome)
         self._session = None
 
+    def _load(self) -> str:
+        return self.images.load(self.engine, self._board.load_limit, self._board.movable_at)
+
     def _where(self, address: int) -> str:
         """An address with the nearest symbol of the client program."""
         symbol = self.images.symbol(address)
@@ -627,7 +630,7 @@ class VM:
             self.console.take_back()
             for start, size in self.images.ranges:
                 trap.clear(start, size)
-            self.images.load(engine, self._board.load_limit)
+            self._load()
         from vof.machines.machine import Site
 
         layout = engine.layout

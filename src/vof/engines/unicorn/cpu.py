@@ -80,7 +80,12 @@ class PowerCpu:
         self.translated: Callable[[int, bytes], bool] = _not_again
         self._code_pages: set[int] = set()
         self._interrupted = False
+        self._counted = 0
         uc.hook_add(unicorn_const.UC_HOOK_EDGE_GENERATED, self._edge)
+
+    def map(self, address: int, memory: Ram) -> None:
+        """Have more memory at an address: a device's."""
+        self.uc.mem_map_ptr(address, len(memory.bytes), unicorn_const.UC_PROT_ALL, memory.address)
 
     # Registers
 
@@ -153,6 +158,14 @@ class PowerCpu:
         for number, value in enumerate(start.segments):
             self.set_segment(number, value)
 
+    def start_bare(self, entry: int) -> None:
+        """Be at a program's entry with nothing in any register."""
+        for register in _VOLATILE:
+            self.uc.reg_write(register, 0)
+        for number in range(32):
+            self.set_gpr(number, 0)
+        self.pc = entry
+
     def set_exception(self, srr0: int, srr1: int) -> None:
         """Set the registers that tell of an exception."""
         self._privileged([0x7C6003A6 | _split(Spr.SRR0), 0x7C8003A6 | _split(Spr.SRR1)], srr0, srr1)
@@ -170,7 +183,8 @@ class PowerCpu:
         uc.reg_write(_MSR, MSR_SF if self.bits == 64 else 0)
         uc.reg_write(_GPR0 + 3, r3)
         uc.reg_write(_GPR0 + 4, r4)
-        uc.emu_start(self._private, self._private + len(code))
+        # Going from counted to uncounted instructions costs Unicorn all that it has translated.
+        uc.emu_start(self._private, self._private + len(code), count=self._counted)
         result: int = uc.reg_read(_GPR0 + 3)
         for register, value in zip((_PC, _MSR, _GPR0 + 3, _GPR0 + 4), saved, strict=True):
             uc.reg_write(register, value)
@@ -178,8 +192,11 @@ class PowerCpu:
 
     # Running
 
-    def run(self) -> None:
+    def run(self, count: int = 0) -> None:
         """Run from where the CPU is until somebody calls `stop`.
+
+        Args:
+            count: instructions after which to return anyway; 0 for never. Counting makes the guest five times slower.
 
         Raises:
             UcError: the guest reached for memory that isn't there.
@@ -188,7 +205,8 @@ class PowerCpu:
         if pc >> 12 not in self._code_pages:  # Unicorn doesn't tell of the first block that it translates
             self._note(pc, 64)
         self._interrupted = False
-        self.uc.emu_start(pc, _NEVER[self.bits])
+        self._counted = count
+        self.uc.emu_start(pc, _NEVER[self.bits], count=count)
         if self._interrupted:
             self._finish_load()
 

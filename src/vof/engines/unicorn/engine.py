@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
@@ -45,6 +45,7 @@ class UnicornOptions:
         trap: the way into the firmware.
         timebase: ticks of the time base a second.
         nanoseconds: the time.
+        device: address and size of memory that is a device's and no RAM; (0, 0) for none.
     """
 
     memory: int
@@ -53,6 +54,7 @@ class UnicornOptions:
     trap: str
     timebase: int
     nanoseconds: Callable[[], int]
+    device: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,16 @@ class EngineState:
         pages: the pages of RAM that differ from the first snapshot's, by address.
         trap: the trap's.
         left: whether the client program had the machine.
+        device_pages: pages of the device's memory, as of RAM.
+        interrupts: what the decrementer was at.
     """
 
     context: Any
     pages: Mapping[int, bytes]
     trap: tuple[Any, ...]
     left: bool
+    device_pages: Mapping[int, bytes] = field(default_factory=dict)
+    interrupts: tuple[Any, ...] = ()
 
 
 class UnicornEngine:
@@ -94,6 +100,7 @@ class UnicornEngine:
             raise UsageError(f"--trap {options.trap}: the unicorn engine has {', '.join((*TRAPS, _MAILBOX))}")
         self.tree = 0
         self._ram: Ram | None = None
+        self._device: Ram | None = None
         self._nonce = 1
         self._alarm: SignalAlarm | None = None
         self._closers: list[Callable[[], None]] = []
@@ -104,6 +111,11 @@ class UnicornEngine:
         self._closers.append(ram.close)
         self.ram: mmap.mmap = ram.bytes
         self.cpu = PowerCpu(self._model, ram)
+        address, size = self.options.device
+        if size:
+            device = self._device = Ram(size)
+            self._closers.append(device.close)
+            self.cpu.map(address, device)
         self.memory = GuestMemory(ram.bytes)
         self.memory.written = self.cpu.written
         self.runner = Runner(self.cpu, ram, self.memory)
@@ -158,6 +170,8 @@ class UnicornEngine:
     def reset(self) -> None:
         """See `Engine`."""
         trap, page = self.trap, self.layout.page
+        if self.runner.interrupts is not None:
+            self.runner.interrupts.reset()
         if isinstance(trap, DirectTrap):
             trap.start(Hello(self.tree))
         else:
@@ -177,7 +191,15 @@ class UnicornEngine:
         if not self._ram.has_base:
             self._ram.make_base()
         pages = {page: self.ram[page : page + PAGE] for page in self._ram.dirty_pages()}
-        return EngineState(self.cpu.uc.context_save(), pages, self.trap.take_state(), self.runner.left)
+        interrupts = self.runner.interrupts
+        return EngineState(
+            self.cpu.uc.context_save(),
+            pages,
+            self.trap.take_state(),
+            self.runner.left,
+            self._device_pages(),
+            interrupts.take_state() if interrupts is not None else (),
+        )
 
     def put_state(self, state: EngineState) -> None:
         """Be as when the state was taken, by this engine or by that of a parent process."""
@@ -192,6 +214,18 @@ class UnicornEngine:
         self.cpu.forget_mappings()
         self.trap.put_state(state.trap)
         self.runner.left = state.left
+        if self._device is not None:
+            self._device.back_to_base()
+            for page, data in state.device_pages.items():
+                self._device.bytes[page : page + PAGE] = data
+        if self.runner.interrupts is not None:
+            self.runner.interrupts.put_state(state.interrupts)
+
+    @property
+    def device_memory(self) -> mmap.mmap:
+        """The device's memory, where the options have some."""
+        assert self._device is not None
+        return self._device.bytes
 
     def registers(self) -> dict[str, int]:
         """See `Engine`."""
@@ -202,6 +236,14 @@ class UnicornEngine:
         """See `Engine`."""
         while self._closers:
             self._closers.pop()()
+
+    def _device_pages(self) -> Mapping[int, bytes]:
+        device = self._device
+        if device is None:
+            return {}
+        if not device.has_base:
+            device.make_base()
+        return {page: device.bytes[page : page + PAGE] for page in device.dirty_pages()}
 
     def _make_mailbox(self) -> MailboxTrap:
         code = resident_stub(self.cpu.bits)[:PAGE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["EXCEPTIONS", "MACHINE_CHECK", "SYSTEM_CALL", "UNTAKEN", "Exceptional"]
+__all__ = ["DECREMENTER", "EXCEPTIONS", "EXTERNAL", "MACHINE_CHECK", "SYSTEM_CALL", "UNTAKEN", "Exceptional"]
 
 SYSTEM_CALL = 8
 """Unicorn's number for `sc`, whatever its level."""
@@ -34,6 +34,8 @@ class Exceptional:
 
 
 MACHINE_CHECK = Exceptional(0x200, "reached for memory that isn't there")
+EXTERNAL = Exceptional(0x500, "was interrupted by a device", after=True)
+DECREMENTER = Exceptional(0x900, "was interrupted by its decrementer", after=True)
 EXCEPTIONS: dict[int, Exceptional] = {
     2: Exceptional(0x300, "accessed data at an address that nothing is mapped to", has_address=True),
     3: Exceptional(0x400, "jumped to an address that nothing is mapped to", reason=0x40000000),

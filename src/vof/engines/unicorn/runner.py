@@ -9,7 +9,16 @@ from unicorn import Uc, UcError, unicorn_const
 
 from vof.engines.unicorn.attention import SignalAlarm
 from vof.engines.unicorn.cpu import PowerCpu, Spr
-from vof.engines.unicorn.exceptions import EXCEPTIONS, MACHINE_CHECK, SYSTEM_CALL, UNTAKEN, Exceptional
+from vof.engines.unicorn.exceptions import (
+    DECREMENTER,
+    EXCEPTIONS,
+    EXTERNAL,
+    MACHINE_CHECK,
+    SYSTEM_CALL,
+    UNTAKEN,
+    Exceptional,
+)
+from vof.engines.unicorn.interrupts import Interrupts
 from vof.engines.unicorn.ram import Ram
 from vof.engines.unicorn.ticker import Ticker
 from vof.memory import GuestMemory
@@ -37,7 +46,7 @@ done."""
 class HypervisorCalls(Protocol):
     """What a machine has outside the guest: `vof.firmware.VirtualHypervisor` is one."""
 
-    def hypercall(self, number: int, arguments: tuple[int, ...]) -> tuple[int | None, ...] | Outcome:
+    def hypercall(self, number: int, arguments: tuple[int, ...]) -> tuple[int, ...] | Outcome:
         """Answer a hypercall: r3 and what follows it."""
         ...
 
@@ -58,6 +67,8 @@ class Runner:
         hypervisor: answers hypercalls; the run loop sets it.
         take: asked first about each exception.
         osi: whether plain system calls with Mac-on-Linux's numbers are the host's.
+        osi_for_users: whether they are in user mode, too, as Mac-on-Linux has it.
+        interrupts: what interrupts the guest; None where nothing does.
         left: whether the client program has the machine.
         alarm: keeps signals away while the guest runs.
         ticker: stops the CPU when the host has to look around.
@@ -70,6 +81,8 @@ class Runner:
         self._nesting = 0
         self.take: Take = _take_nothing
         self.osi = False
+        self.osi_for_users = True
+        self.interrupts: Interrupts | None = None
         self.left = False
         self.followed = cpu.bits == 32
         self.cpu = cpu
@@ -90,9 +103,16 @@ class Runner:
         """
         cpu = self.cpu
         self._exception = self._missing = None
+        interrupts = self.interrupts
+        if interrupts is not None:
+            due = interrupts.due()
+            if due is not None and (became := self._deliver(due, cpu.pc)) is not None:
+                return became
+            if interrupts.naps:
+                return None
         self._enter()
         try:
-            cpu.run()
+            cpu.run(interrupts.quantum if interrupts is not None else 0)
         except UcError as error:
             if self._missing is None:
                 return Crash(f"made the CPU stop ({error})", cpu.pc)
@@ -100,6 +120,8 @@ class Runner:
         finally:
             self._leave()
         if self._exception is None:
+            if interrupts is not None:
+                interrupts.ran()
             return None
         return self._handle(*self._exception)
 
@@ -158,7 +180,7 @@ class Runner:
             word = self.cpu.instruction(pc - 4)
             if word == HYPERVISOR_CALL:
                 return self._hypercall(pc)
-            if self.osi and word == SUPERVISOR_CALL and self._is_osi():
+            if self.osi and word == SUPERVISOR_CALL and self._is_osi() and self._may_call():
                 return self._osi_call(pc)
         if self.left and not self.followed:
             return Beyond(kind.what)
@@ -198,6 +220,9 @@ class Runner:
     def _is_osi(self) -> bool:
         return (self.cpu.gpr(3) & 0xFFFFFFFF, self.cpu.gpr(4) & 0xFFFFFFFF) == OSI_MAGIC
 
+    def _may_call(self) -> bool:
+        return self.osi_for_users or not self.cpu.msr & _MSR_PR
+
     def _unreachable(self, what: str, address: int) -> Outcome | None:
         cpu = self.cpu
         pc = cpu.pc
@@ -216,7 +241,7 @@ class Runner:
         vector, before, count = self._last_exception
         count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
         self._last_exception = (kind.vector, srr0, count)
-        if count > _STORM:
+        if count > _STORM and kind is not EXTERNAL and kind is not DECREMENTER:
             return self._end(f"raised the same exception {count} times", srr0)
         msr = cpu.msr
         reason = kind.reason

@@ -118,7 +118,11 @@ class DirectTrap:
     def jump(self, start: Jump) -> None:
         """See `Trap`."""
         cpu, layout = self._cpu, self._layout
+        self._runner.left = False
         cpu.prepare_start(start)
+        if start.bare:
+            cpu.start_bare(start.entry)
+            return
         registers = {1: start.stack or layout.stack, 2: start.toc, 3: start.r3, 4: start.r4, 5: layout.client_entry}
         for number in range(32):
             cpu.set_gpr(number, registers.get(number, 0))
@@ -126,7 +130,6 @@ class DirectTrap:
         cpu.set_gpr(7, start.r7)
         cpu.msr = start.msr | _MSR_MACHINE_CHECK_FP_RI | (MSR_SF if start.bits == 64 else 0)
         cpu.pc = start.entry
-        self._runner.left = False
 
     def clear(self, address: int, size: int) -> None:
         """See `Trap`."""

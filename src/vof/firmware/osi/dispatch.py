@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vof.errors import GuestFault, PortError
-from vof.firmware.hypervisor import Answer
+from vof.firmware.hypervisor import OsiAnswer
 from vof.firmware.osi.table import SELECTORS, Selector
 
 __all__ = ["Osi"]
@@ -17,13 +17,13 @@ class _Call:
 
     __slots__ = ("_count", "_function", "_osi", "_row")
 
-    def __init__(self, osi: Osi, row: Selector, function: Callable[..., Answer]) -> None:
+    def __init__(self, osi: Osi, row: Selector, function: Callable[..., OsiAnswer]) -> None:
         self._osi = osi
         self._row = row
         self._function = function
         self._count = len(row.arguments)
 
-    def __call__(self, *arguments: int) -> Answer:
+    def __call__(self, *arguments: int) -> OsiAnswer:
         try:
             answer = self._function(*arguments[: self._count])
         except (GuestFault, PortError) as error:
@@ -36,7 +36,7 @@ class _Call:
         return answer
 
 
-class Osi(Mapping[int, Callable[..., Answer]]):
+class Osi(Mapping[int, Callable[..., OsiAnswer]]):
     """The calls by selector: what `VirtualHypervisor.osi` wants.
 
     Args:
@@ -47,15 +47,13 @@ class Osi(Mapping[int, Callable[..., Answer]]):
     """
 
     def __init__(self, devices: Mapping[str, Any]) -> None:
-        self.told: Callable[[Selector, tuple[int, ...], Answer, str], None] | None = None
-        self._devices = dict(devices)
-        self._polls = [device.poll for device in devices.values() if hasattr(device, "poll")]
+        self.told: Callable[[Selector, tuple[int, ...], OsiAnswer, str], None] | None = None
+        self._polls: list[Callable[[], object]] = []
         self._calls: dict[int, _Call] = {}
-        for row in SELECTORS.values():
-            if row.device in devices:
-                self._calls[row.number] = _Call(self, row, getattr(devices[row.device], row.method))
+        for name, device in devices.items():
+            self.add(name, device)
 
-    def __getitem__(self, selector: int) -> Callable[..., Answer]:
+    def __getitem__(self, selector: int) -> Callable[..., OsiAnswer]:
         return self._calls[selector]
 
     def __iter__(self) -> Iterator[int]:
@@ -67,6 +65,19 @@ class Osi(Mapping[int, Callable[..., Answer]]):
     def get(self, selector: int, default: Any = None) -> Any:
         """The call of this number."""
         return self._calls.get(selector, default)
+
+    def add(self, name: str, device: Any) -> None:
+        """Have a device's calls, too.
+
+        Args:
+            name: as in the table.
+            device: has a method for each of its rows, and perhaps `poll`.
+        """
+        for row in SELECTORS.values():
+            if row.device == name:
+                self._calls[row.number] = _Call(self, row, getattr(device, row.method))
+        if hasattr(device, "poll"):
+            self._polls.append(device.poll)
 
     def withdraw(self, device: str) -> None:
         """Have a device's calls no more (PROM_IFACE's Close)."""

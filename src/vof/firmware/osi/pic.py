@@ -22,6 +22,11 @@ class Pic:
         self.mask = 0
 
     @property
+    def enabled(self) -> bool:
+        """Whether any interrupt may reach the CPU."""
+        return self.mask != 0
+
+    @property
     def active(self) -> bool:
         """Whether the CPU's external interrupt is asked for."""
         return self.level & self.mask != 0

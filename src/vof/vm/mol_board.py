@@ -1,0 +1,382 @@
+"""The board of `mol`: Mac-on-Linux's machine on the in-process engine, with what is behind its devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vof.backends.disks import RawDisk
+from vof.backends.nvram_file import NvramFile
+from vof.engines.unicorn.interrupts import Interrupts
+from vof.engines.unicorn.models import find_model
+from vof.errors import UsageError
+from vof.firmware.hypervisor import VirtualHypervisor
+from vof.firmware.osi.block_rings import Unit
+from vof.firmware.osi.keymap import CHARACTERS
+from vof.firmware.osi.modes import Mode
+from vof.firmware.osi.scsi_target import ScsiTarget
+from vof.machines.generic import Generic, GenericOptions
+from vof.machines.mol import FRAME_BUFFER, NVRAM_SIZE, Mol, MolDevices, MolPorts, mol_tree
+from vof.machines.nvram import Nvram
+from vof.memory import GuestMemory
+from vof.outcomes import Jump
+from vof.vm.boards import MODEL, LocalDevices, PlainBoard, describe_generic, unicorn_engine
+
+if TYPE_CHECKING:
+    from vof.backends import HostClock, VirtualClock
+    from vof.backends.screen_page import ScreenPage
+    from vof.backends.sound_file import WavFile
+    from vof.engines.trap import Hello
+    from vof.firmware.osi.sound import Sink
+    from vof.machines.machine import Machine, Site
+    from vof.vm.config import Config
+
+__all__ = ["MolBoard"]
+
+_TIMEBASE = 25_000_000
+_NANOSECONDS_AN_INSTRUCTION = 10
+"""Of the virtual clock."""
+_GEOMETRY = re.compile(r"(\d{2,4})x(\d{2,4})(?:x(8|15|16|24|32))?")
+_DEPTHS = {"8": 8, "15": 15, "16": 15, "24": 32, "32": 32, None: 32}
+_SCSI_TARGETS = (0, 1, 2, 3, 4, 5, 6)
+"""Target 7 is the controller."""
+
+
+class StillClock:
+    """The port `Clock` for devices: looking at a virtual clock doesn't have its time pass."""
+
+    def __init__(self, clock: HostClock | VirtualClock) -> None:
+        self._clock = clock
+
+    def milliseconds(self) -> int:
+        """Port `Clock`."""
+        return self._clock.elapsed // 1_000_000
+
+    def sleep(self, milliseconds: int) -> None:
+        """Port `Clock`."""
+        self._clock.sleep(milliseconds)
+
+    def wall(self) -> int:
+        """Port `Clock`."""
+        return self._clock.wall()
+
+
+class Silence:
+    """Where sound goes that nobody hears."""
+
+    def start(self, rate: int, channels: int, bits: int, big_endian: bool) -> None:
+        """See `Sink`."""
+
+    def write(self, samples: bytes) -> None:
+        """See `Sink`."""
+
+    def stop(self) -> None:
+        """See `Sink`."""
+
+
+class MolBoard(PlainBoard):
+    """The machine `mol`. Its NVRAM outlives a reset.
+
+    Args:
+        config: the options.
+        clock: the machine's clock.
+        wrap: see `make_board`.
+
+    Raises:
+        UsageError: an option can't be had.
+    """
+
+    def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
+        super().__init__()
+        if config.trap_name == "mailbox":
+            raise UsageError("--trap mailbox: mol has hypercall, illegal and osi")
+        choices = config.machine_options
+        self._bare = _one_of(choices.pop("start", "bare"), "start", ("bare", "client")) == "bare"
+        self._for_users = _one_of(choices.pop("osi", "any"), "osi", ("any", "supervisor")) == "any"
+        if choices:
+            raise UsageError(f"-machine mol,{next(iter(choices))}: mol has start=bare|client and osi=any|supervisor")
+        if self._bare:
+            self.movable_at = 0
+        self._clock = StillClock(clock)
+        self._time = clock
+        self._virtual = config.clock == "virtual"
+        self._screen = _screen(config.geometry)
+        self._resources = _resources(config.resources)
+        self._files = _files(config.pseudo_files)
+        self._kept = NvramFile(config.nvram, NVRAM_SIZE) if config.nvram else None
+        self._nvram = Nvram(NVRAM_SIZE)
+        if self._kept is not None:
+            self.notices += [self._kept.notice] if self._kept.notice else []
+            self._nvram.write(0, self._kept.data)
+        model = find_model(config.cpu, 32, hashed=True)
+        self.engine = unicorn_engine(
+            replace(config, cpu=model.name), clock, bits=32, timebase=_TIMEBASE, device=FRAME_BUFFER
+        )
+        self._hypervisor = VirtualHypervisor()
+        self._framebuffer: GuestMemory | None = None
+        self._ticks: Callable[[], int] | None = None
+        self._page: ScreenPage | None = None
+        self._picture_path = ""
+        self._wav: WavFile | None = None
+        self._sink: Sink = Silence()
+        self._open_display(config.display)
+        self._open_sound(config.audiodev)
+        self._devices = devices = LocalDevices(config, clock, wrap, _no_place)
+        self.disks = devices.overlays
+        self._units = tuple(
+            Unit(
+                disk.block,
+                read_only=drive.read_only,
+                removable=disk.cdrom,
+                cdrom=disk.cdrom,
+                boot=number == 0,
+            )
+            for number, (disk, drive) in enumerate(zip(devices.disks, devices.drives, strict=True))
+            if drive.interface != "scsi"
+        )
+        on_scsi = [
+            (disk, drive)
+            for disk, drive in zip(devices.disks, devices.drives, strict=True)
+            if drive.interface == "scsi"
+        ]
+        if len(on_scsi) > len(_SCSI_TARGETS):
+            raise UsageError(f"{len(on_scsi)} drives with if=scsi: there are {len(_SCSI_TARGETS)} targets")
+        self._targets = {
+            target: ScsiTarget(disk.block, cdrom=disk.cdrom, read_only=drive.read_only)
+            for target, (disk, drive) in zip(_SCSI_TARGETS, on_scsi, strict=False)
+        }
+        self._options = GenericOptions(
+            cpu=model.name,
+            pvr=model.pvr,
+            timebase_frequency=_TIMEBASE,
+            disks=devices.disks,
+            cards=devices.cards,
+            variables=config.variable_values,
+            tree=mol_tree(len(self._units), network=bool(devices.cards), scsi=bool(self._targets)),
+        )
+
+    # What is behind the devices
+
+    def _open_display(self, text: str) -> None:
+        kind, _, rest = text.partition(",")
+        option, _, value = rest.partition("=")
+        if kind in ("", "none") and not rest:
+            return
+        if kind == "png" and option == "path" and value:
+            from vof.backends.screen_image import check_image
+
+            check_image(value)
+            self._picture_path = value
+        elif kind == "web" and (not rest or option == "port"):
+            from vof.backends.screen_page import ScreenPage
+
+            page = self._page = ScreenPage(_port(value), _adb_code)
+            self.notices.append(f"the screen is at {page.address}")
+        else:
+            raise UsageError(f"-display {text}: there are none, web, web,port=NUMBER and png,path=FILE")
+
+    def _open_sound(self, text: str) -> None:
+        if text in ("", "none"):
+            return
+        kind, _, rest = text.partition(",")
+        option, _, value = rest.partition("=")
+        if kind != "wav" or option != "path" or not value:
+            raise UsageError(f"-audiodev {text}: there are none and wav,path=FILE")
+        from vof.backends.sound_file import WavFile
+
+        self._sink = self._wav = WavFile(value)
+
+    # See `Board`
+
+    @property
+    def load_limit(self) -> int:
+        """See `Board`."""
+        return self.engine.layout.page
+
+    @property
+    def hypervisor(self) -> VirtualHypervisor | None:
+        """See `Board`."""
+        return self._hypervisor
+
+    @property
+    def ports(self) -> dict[str, object]:
+        """See `Board`."""
+        return (
+            self._devices.ports
+            | {
+                "device clock": self._clock,
+                "framebuffer": self._framebuffer,
+                "ticks": self._ticks,
+                "sink": self._sink,
+            }
+            | {f"pseudo file {name}": file for name, file in self._files.items()}
+        )
+
+    def reopen(self) -> None:
+        """See `Board`."""
+        self._devices.reopen()
+
+    def prepare(self, site: Site, hello: Hello) -> Hello:
+        """See `Board`."""
+        engine = self.engine
+        runner = engine.runner
+        if runner.interrupts is None:
+            self._framebuffer = GuestMemory(engine.device_memory)
+            self._ticks = engine.timebase.ticks
+            interrupts = runner.interrupts = Interrupts(engine.cpu, engine.timebase)
+            interrupts.nap = self._nap
+            if self._virtual:
+                interrupts.passed = self._pass_time
+        runner.osi, runner.osi_for_users = True, self._for_users
+        runner.hypervisor = self._hypervisor
+        if self.state is not None:
+            self._options = replace(self._options, clock_offset=self.state.plain.rtc.offset)
+        return hello
+
+    def machine(self, site: Site) -> Machine:
+        """See `Board`."""
+        assert self._framebuffer is not None and self._ticks is not None
+        site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
+        cards = self._devices.cards
+        ports = MolPorts(
+            memory=self.engine.memory,
+            console=site.console,
+            clock=self._clock,
+            timebase=_TIMEBASE,
+            ticks=self._ticks,
+            framebuffer=self._framebuffer,
+            sink=self._sink,
+            nvram=self._nvram if self.state is None else self.state.devices.nvram,
+            units=self._units,
+            targets=self._targets,
+            network=cards[0].network if cards else None,
+            screen=self._screen,
+            resources=self._resources,
+            files=self._files,
+        )
+        machine = self.state = Mol(Generic(site, MODEL, self._options), MolDevices(ports))
+        self.resume()
+        return machine
+
+    def resume(self) -> None:
+        """See `Board`."""
+        devices: MolDevices = self.state.devices
+        self._hypervisor.osi = devices.osi
+        interrupts = self.engine.runner.interrupts
+        assert interrupts is not None
+        interrupts.lines = devices.pic
+        interrupts.poll = self._poll
+        if self._page is not None:
+            self._page.show(devices.video.picture)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Board`."""
+        return describe_generic(self._options)
+
+    def start(self, jump: Jump) -> Jump:
+        """See `Board`."""
+        if jump.bits == 64:
+            raise UsageError("a 64-bit program, and mol has a 32-bit CPU: -machine pseries has a 64-bit one")
+        return replace(jump, bare=True) if self._bare else jump
+
+    def save(self) -> None:
+        """See `Board`."""
+        if self.state is None:
+            return
+        if self._kept is not None:
+            self._kept.save(self.state.devices.nvram.read(0, NVRAM_SIZE))
+        if self._picture_path:
+            from vof.backends.screen_image import write_png
+
+            write_png(self.state.devices.video.picture(), self._picture_path)
+
+    def close(self) -> None:
+        """See `Board`."""
+        if self._page is not None:
+            self._page.close()
+        if self._wav is not None:
+            self._wav.close()
+        for file in self._files.values():
+            file.close()
+        self._devices.close()
+
+    # While the guest runs
+
+    def _poll(self) -> None:
+        devices: MolDevices = self.state.devices
+        if self._page is not None:
+            for key, down in self._page.take_keys():
+                (devices.keyboard.press if down else devices.keyboard.release)(key)
+        devices.osi.poll()
+
+    def _nap(self) -> None:
+        self._time.sleep(1)
+
+    def _pass_time(self, instructions: int) -> None:
+        self._time.elapsed += instructions * _NANOSECONDS_AN_INSTRUCTION
+
+
+def _one_of(value: str, name: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise UsageError(f"-machine mol,{name}={value}: it is {' or '.join(choices)}")
+    return value
+
+
+def _screen(geometry: str) -> Mode:
+    if not geometry:
+        return Mode(640, 480, 32)
+    found = _GEOMETRY.fullmatch(geometry)
+    if found is None:
+        raise UsageError(
+            f"-g {geometry}: write WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH, as in 800x600x32; depths are 8, 15 and 32"
+        )
+    mode = Mode(int(found[1]), int(found[2]), _DEPTHS[found[3]])
+    if mode.size > FRAME_BUFFER[1]:
+        raise UsageError(f"-g {geometry}: it takes more than the {FRAME_BUFFER[1] >> 20} MiB that the screen has")
+    return mode
+
+
+def _resources(values: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--resource {text}: write KEY=TEXT, as in autoboot=yes")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _files(values: Any) -> dict[str, RawDisk]:
+    found: dict[str, RawDisk] = {}
+    try:
+        for text in values:
+            name, equals, path = text.partition("=")
+            if not equals or not name:
+                raise UsageError(f"--pseudo-file {text}: write NAME=FILE, as in bootlogo=logo.raw")
+            if name in found:
+                raise UsageError(f"--pseudo-file {text}: there is one of that name already")
+            try:
+                found[name] = RawDisk(path)
+            except UsageError as error:
+                raise UsageError(f"--pseudo-file {text}: {error}") from None
+    except BaseException:
+        for file in found.values():
+            file.close()
+        raise
+    return found
+
+
+def _port(text: str) -> int:
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise UsageError(f"-display web,port={text}: a number from 1 to 65535")
+    return int(text or 0)
+
+
+def _adb_code(character: str) -> int:
+    return CHARACTERS[character][0]
+
+
+def _no_place(number: int) -> None:
+    """There are no controllers that a node would tell of."""
