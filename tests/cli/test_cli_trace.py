@@ -381,7 +381,7 @@ def on_terminal(
 ) -> bytes:
     """Run it on a terminal of 100 columns, act once a pattern is there, and tell what was sent to it.
 
-    The terminal drops what it has not shown yet when an interrupt is typed: a pattern that is followed by it ends a line.
+    The terminal drops what it has not shown yet when an interrupt is typed: a pattern before one has to end a line.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))

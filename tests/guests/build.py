@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["GUESTS", "LINKED_AT", "build_c"]
+__all__ = ["GUESTS", "LINKED_AT", "build_c", "build_mol"]
 
 GUESTS = Path(__file__).resolve().parent
 LINKED_AT = 0x2000000
@@ -18,6 +18,14 @@ _TARGETS = {
     (64, "little"): ("-m64", "-mlittle-endian", "-mabi=elfv2"),
 }
 _COMMON = ("crt0.S", "client.c")
+_OPTIONS = (
+    *("-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11"),
+    *("-ffreestanding", "-fno-pic", "-fno-stack-protector", "-fno-builtin", "-fno-asynchronous-unwind-tables"),
+    *("-fno-delete-null-pointer-checks", "-msoft-float", "-mno-altivec", "-mno-vsx"),
+)
+_LINKING = ("-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-N,--no-warn-rwx-segments,-e,_start")
+_OSI = GUESTS.parents[1] / "guests" / "osi"
+"""The library for guests of mol; the tests are its first user."""
 
 
 def build_c(
@@ -50,13 +58,42 @@ def build_c(
         [
             "powerpc-linux-gnu-gcc",
             *_TARGETS[bits, endian],
-            *("-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11", f"-I{GUESTS}"),
-            *("-ffreestanding", "-fno-pic", "-fno-stack-protector", "-fno-builtin", "-fno-asynchronous-unwind-tables"),
-            *("-fno-delete-null-pointer-checks", "-msoft-float", "-mno-altivec", "-mno-vsx"),
-            *("-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-N,--no-warn-rwx-segments,-e,_start"),
+            *_OPTIONS,
+            f"-I{GUESTS}",
+            *_LINKING,
             *(f"-Wl,-Ttext={at:#x}", *linker_options),
             *("-o", str(program)),
             *(str(file) for file in files),
+        ],
+        check=True,
+    )
+    return program
+
+
+def build_mol(name: str, folder: Path, *, others: Sequence[str] = (), at: int = 0x100000) -> Path:
+    """Compile a program for `mol` with the project's library for such.
+
+    Args:
+        name: its source is mol/`name`.c.
+        folder: where the program goes.
+        others: more sources in mol/.
+        at: the address that it is linked to. Data that calls may point to is at 0x300000.
+
+    Returns:
+        The ELF file.
+    """
+    program = folder / f"{name}.elf"
+    sources = [_OSI / "start.S", _OSI / "osi.c", *(GUESTS / "mol" / each for each in (f"{name}.c", *others))]
+    subprocess.run(
+        [
+            "powerpc-linux-gnu-gcc",
+            *_TARGETS[32, "big"],
+            *_OPTIONS,
+            f"-I{_OSI}",
+            *_LINKING,
+            f"-Wl,-Ttext={at:#x},--section-start=.arena=0x300000",
+            *("-o", str(program)),
+            *(str(source) for source in sources),
         ],
         check=True,
     )

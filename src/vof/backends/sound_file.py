@@ -41,7 +41,7 @@ class WavFile:
         if wanted == self._format:
             return
         try:
-            self._file.close()
+            self.close()
             path = self._path
             if self._written:
                 self._number += 1
@@ -70,9 +70,11 @@ class WavFile:
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
+        self._raw.close()
 
     def _open(self, path: str) -> wave.Wave_write:
-        file = wave.open(path, "wb")  # noqa: SIM115 (kept open: `close` ends it)
+        self._raw = open(path, "wb")  # noqa: SIM115 (`close` ends it, and `wave` would not)
+        file = wave.open(self._raw)
         rate, channels, bits = self._format
         file.setframerate(rate)
         file.setnchannels(channels)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vof.machines.disks import Disk, DiskPlace
     from vof.machines.generic import GenericOptions
     from vof.machines.machine import Machine, Site
+    from vof.machines.mol import MolDevices
     from vof.machines.networks import Card
     from vof.machines.pci_board import PciBoard
     from vof.machines.pseries import Pseries
@@ -151,6 +152,11 @@ class Board(Protocol):
         """What the machine provides besides the client interface; None where that is the engine's business."""
         ...
 
+    @property
+    def devices(self) -> MolDevices | None:
+        """Mac-on-Linux's devices; None on other machines, and before the start."""
+        ...
+
 
 def make_board(config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> Board:
     """The board that a configuration asks for.
@@ -224,6 +230,11 @@ class PlainBoard:
 
     @property
     def hypervisor(self) -> VirtualHypervisor | None:
+        """See `Board`."""
+        return None
+
+    @property
+    def devices(self) -> MolDevices | None:
         """See `Board`."""
         return None
 

@@ -201,6 +201,11 @@ class MolBoard(PlainBoard):
         return self._hypervisor
 
     @property
+    def devices(self) -> MolDevices | None:
+        """See `Board`."""
+        return self.state.devices if self.state is not None else None
+
+    @property
     def ports(self) -> dict[str, object]:
         """See `Board`."""
         return (

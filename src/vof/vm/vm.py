@@ -6,6 +6,7 @@ guest computes on, but its client calls wait. So a script needs no locks, and a 
 
 from __future__ import annotations
 
+import os
 import re
 import selectors
 import time
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vof.firmware.boot import Boots
     from vof.firmware.hypervisor import VirtualHypervisor
     from vof.firmware.prompt import Prompt
+    from vof.machines.mol import MolDevices
     from vof.tree import DeviceTree
     from vof.vm.faults import Fault, Faults
     from vof.vm.guest_firmware import GuestFirmware
@@ -211,6 +213,32 @@ class VM:
         Under QEMU it is QEMU's own, and this is None.
         """
         return self._board.hypervisor
+
+    @property
+    def devices(self) -> MolDevices:
+        """The devices of `mol`: `keyboard.type("...")`, `mouse.move(3, 4)`, `video.picture()`, `blocks.eject(1)`.
+
+        They are new after each reset.
+
+        Raises:
+            UsageError: the machine has none, or has not started yet.
+        """
+        devices = self._board.devices
+        if devices is None:
+            name = self.config.profile.name
+            why = "has not started yet" if name == "mol" else 'has none: VM(machine="mol", ...) has'
+            raise UsageError(f"paravirtual devices: {name} {why}")
+        return devices
+
+    def screenshot(self, path: str | os.PathLike[str]) -> None:
+        """Write what the screen of `mol` shows to a PNG file.
+
+        Raises:
+            UsageError: it can't be written, Pillow is missing (`pip install 'vof[screen]'`), or as for `devices`.
+        """
+        from vof.backends.screen_image import write_png
+
+        write_png(self.devices.video.picture(), os.fspath(path))
 
     def listen(self, listener: Listener, *kinds: type) -> None:
         """Have `listener` called with every event from now on, or with those of these kinds.

@@ -1,0 +1,225 @@
+"""The machine `mol`, run by guest programs in C that know it by its calls alone."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+from build import build_mol
+from PIL import Image, ImageChops
+
+from vof.errors import UsageError
+from vof.vm import VM, EndReason
+
+PICTURES = Path(__file__).parent / "data" / "mol"
+PATIENCE = 60
+
+pytestmark = pytest.mark.guest
+
+
+def lines_of(said: bytes) -> list[str]:
+    return said.decode().replace("\r", "").splitlines()
+
+
+# --- disks ---
+
+
+def test_ten_thousand_scattered_requests_copy_a_disk(tmp_path: Path) -> None:
+    size = 12_800_000
+    content = hashlib.shake_128(b"mol").digest(size)
+    (tmp_path / "from").write_bytes(content)
+    for name in ("to", "kept"):
+        (tmp_path / name).write_bytes(bytes(size))
+    drives = [f"file={tmp_path / name},format=raw" for name in ("from", "to")]
+    drives.append(f"file={tmp_path / 'kept'},format=raw,readonly=on")
+    with VM(machine="mol", kernel=str(build_mol("copy", tmp_path)), drives=drives) as vm:
+        said = lines_of(vm.expect("done", PATIENCE))
+        vm.wait(PATIENCE)
+    assert said == [
+        "start: 0, 25000 sectors, flags c",
+        "at least ten thousand requests, 0 batches failed",
+        "write to a disk that can't be written: flags 5, running 0",
+        "done",
+    ]
+    assert (tmp_path / "to").read_bytes() == content
+    assert not any((tmp_path / "kept").read_bytes())
+
+
+# --- the network ---
+
+
+def test_arp_ping_and_a_file_by_tftp(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    content = hashlib.shake_128(b"tftp").digest(1_000_001)
+    (tmp_path / "served" / "file").write_bytes(content)
+    check = 0
+    for byte in content:
+        check = (check << 1 | check >> 31) & 0xFFFFFFFF ^ byte
+    with VM(machine="mol", kernel=str(build_mol("net", tmp_path)), netdevs=[f"user,tftp={tmp_path / 'served'}"]) as vm:
+        said = lines_of(vm.expect("done", PATIENCE))
+    assert said == [
+        "start: 0",
+        "mac: 5254123456",
+        "arp: 5255202",
+        "ping: 1",
+        f"tftp: {len(content)} bytes, check {check:x}",
+        "kick of a card that has stopped: 1",
+        "done",
+    ]
+
+
+# --- the screen ---
+
+
+def color_at(x: int, y: int, width: int, height: int) -> tuple[int, int, int]:
+    """What the guest program means to draw."""
+    return x * 255 // width, y * 255 // height, 255 if (x ^ y) & 64 else 0
+
+
+@pytest.mark.parametrize(("index", "depth", "off"), [(0, 8, 85), (1, 15, 8), (2, 32, 0)])
+def test_a_drawn_picture(index: int, depth: int, off: int, tmp_path: Path) -> None:
+    (tmp_path / "mode").write_bytes(struct.pack(">II", 2, index))
+    with VM(machine="mol", kernel=str(build_mol("screen", tmp_path)), pseudo_files=[f"mode={tmp_path / 'mode'}"]) as vm:
+        said = lines_of(vm.expect("drawn", PATIENCE))
+        vm.screenshot(tmp_path / "screen.png")
+        vm.devices.video.set_video_power(0)
+        assert not any(vm.devices.video.picture().rgb)
+    assert said[:2] == ["mode 1: 640x480x32", "mode 2: 800x600x32"]
+    assert said[-2] == f"0: 81000000 {800 * {8: 1, 15: 2, 32: 4}[depth]} 800x600x{depth}"
+    shown, stored = Image.open(tmp_path / "screen.png"), Image.open(PICTURES / f"screen-{depth}.png").convert("RGB")
+    assert shown.size == (800, 600)
+    assert ImageChops.difference(shown, stored).getbbox() is None
+    for x, y in ((0, 0), (799, 599), (64, 0), (0, 64), (400, 300), (123, 456)):
+        got, meant = shown.getpixel((x, y)), color_at(x, y, 800, 600)
+        assert isinstance(got, tuple)
+        assert all(abs(one - other) <= off for one, other in zip(got, meant, strict=True)), (x, y)
+
+
+def test_a_size_of_ones_own_is_the_usual_mode(tmp_path: Path) -> None:
+    (tmp_path / "mode").write_bytes(struct.pack(">II", 0, 0))
+    files = [f"mode={tmp_path / 'mode'}"]
+    with VM(machine="mol", kernel=str(build_mol("screen", tmp_path)), pseudo_files=files, geometry="320x200x15") as vm:
+        said = lines_of(vm.expect("drawn", PATIENCE))
+        picture = vm.devices.video.picture()
+    assert "mode 7: 320x200x32" in said and said[-3:-1] == ["set: 1", "0: 81000000 640 320x200x15"]
+    assert (picture.width, picture.height, len(picture.rgb)) == (320, 200, 3 * 320 * 200)
+
+
+# --- keys, mouse and interrupts ---
+
+
+@pytest.mark.parametrize("clock", ["host", "virtual"])
+def test_keys_and_mouse_wake_a_guest_that_sleeps(clock: str, tmp_path: Path) -> None:
+    with VM(machine="mol", kernel=str(build_mol("input", tmp_path, others=["vectors.S"])), clock=clock) as vm:
+        assert lines_of(vm.expect("ready\r\n", PATIENCE)) == ["decrementer 1", "ready"]
+        keyboard, mouse = vm.devices.keyboard, vm.devices.mouse
+        keyboard.type("aB")
+        assert lines_of(vm.expect("key b8\r\n", PATIENCE)) == [
+            f"key {key}" for key in ("0", "80", "38", "b", "8b", "b8")
+        ]
+        mouse.move(3, -4)
+        mouse.buttons(1)
+        assert lines_of(vm.expect("buttons 1\r\n", PATIENCE)) == ["mouse moved 3 -4, buttons 1"]
+        mouse.move_to(10, 20, 640, 480)
+        assert lines_of(vm.expect("buttons 1\r\n", PATIENCE)) == ["mouse at 10 20 of 640x480, buttons 1"]
+        asleep = vm.snapshot()
+        for _ in range(2):
+            keyboard = vm.devices.keyboard
+            keyboard.type("the quick brown fox " * 3)  # more than the ring's sixteen: none is lost
+            typed = lines_of(vm.expect("key 31\r\nkey b1\r\n", PATIENCE))
+            assert typed[:2] == ["key 11", "key 91"]
+            vm.restore(asleep)
+        vm.devices.keyboard.type("\x1b")
+        ending = vm.wait(PATIENCE)
+    assert ending is not None and ending.reason is EndReason.POWER_OFF
+
+
+def test_a_run_with_a_virtual_clock_is_repeated_exactly(tmp_path: Path) -> None:
+    program = str(build_mol("input", tmp_path, others=["vectors.S"]))
+    ends = []
+    for _ in range(2):
+        with VM(machine="mol", kernel=program, clock="virtual") as vm:
+            vm.expect("ready\r\n", PATIENCE)
+            ends.append((vm._clock.elapsed, vm.engine.registers(), bytes(vm.engine.memory.read(0x100000, 0x20000))))
+    assert ends[0] == ends[1]
+
+
+# --- the tree ---
+
+
+def test_the_tree_is_the_client_interfaces(tmp_path: Path) -> None:
+    with VM(machine="mol,start=client", kernel=str(build_mol("prom", tmp_path)), netdevs=["user"]) as vm:
+        said = lines_of(vm.expect("done", PATIENCE))
+        nodes = len(list(vm.tree.walk())) - 2  # what the program made itself
+    assert said[0].startswith(f"{nodes} nodes, ") and said[0].endswith(" 0 differences")
+    assert said[1:] == [
+        "made: 1",
+        "set: 5",
+        "got: 5 5",
+        "by case and any unit: 1",
+        "by the unit's number: 1",
+        "new handle: 0 5",
+        "old handle: -1",
+        "close: 0, then 0",
+        "done",
+    ]
+
+
+# --- user mode ---
+
+
+@pytest.mark.parametrize(
+    ("machine", "results"),
+    [
+        ("mol", "1 1 77810f9b 113724fa 5678 0"),
+        ("mol,osi=supervisor", "ead ead 77810f9b ead 5678 0"),
+    ],
+)
+def test_calls_from_user_mode_with_translation_on(machine: str, results: str, tmp_path: Path) -> None:
+    with VM(machine=machine, kernel=str(build_mol("user", tmp_path, others=["user_mode.S"]))) as vm:
+        assert lines_of(vm.expect("done", PATIENCE)) == [f"results: {results}", "done"]
+
+
+# --- the machine ---
+
+
+def test_a_program_starts_with_nothing_in_its_registers(tmp_path: Path) -> None:
+    with VM(machine="mol", kernel=str(build_mol("net", tmp_path, at=0))) as vm:
+        vm.run_to_client()
+        registers = vm.engine.registers()
+    assert registers.pop("pc") == vm.images.placement.entry
+    assert vm.images.placement.start == 0
+    assert set(registers.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"machine": "mol,start=cold"}, "start=cold: it is bare or client"),
+        ({"machine": "mol,osi=none"}, "osi=none: it is any or supervisor"),
+        ({"machine": "mol,dtb=x"}, "mol has start=bare|client"),
+        ({"machine": "mol", "geometry": "huge"}, "write WIDTHxHEIGHT"),
+        ({"machine": "mol", "geometry": "9999x9999"}, "more than the 16 MiB"),
+        ({"machine": "mol", "display": "gtk"}, "there are none, web, web,port=NUMBER and png"),
+        ({"machine": "mol", "display": "web,port=0"}, "a number from 1 to 65535"),
+        ({"machine": "mol", "display": "png,path=/no/such/x.png"}, "/no/such is no folder"),
+        ({"machine": "mol", "audiodev": "alsa"}, "there are none and wav,path=FILE"),
+        ({"machine": "mol", "audiodev": "wav,path=/no/such/x.wav"}, "No such file"),
+        ({"machine": "mol", "resources": ["key"]}, "write KEY=TEXT"),
+        ({"machine": "mol", "pseudo_files": ["name"]}, "write NAME=FILE"),
+        ({"machine": "mol", "pseudo_files": ["name=/no/such"]}, "No such file"),
+        ({"machine": "mol", "trap": "mailbox"}, "mol has hypercall, illegal and osi"),
+        ({"machine": "mol", "engine": "qemu"}, "can't run on --engine qemu"),
+        ({"machine": "generic", "engine": "unicorn", "display": "web"}, "is for -machine mol"),
+    ],
+)
+def test_what_cannot_be_is_said(options: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says.replace("|", r"\|")):
+        VM(**options)
+
+
+def test_other_machines_have_no_such_devices() -> None:
+    with VM(machine="generic", engine="unicorn", kernel="") as vm, pytest.raises(UsageError, match="generic has none"):
+        _ = vm.devices
