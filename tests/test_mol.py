@@ -11,7 +11,7 @@ from build import build_mol
 from PIL import Image, ImageChops
 
 from vof.errors import UsageError
-from vof.vm import VM, EndReason
+from vof.vm import VM, Config, EndReason
 
 PICTURES = Path(__file__).parent / "data" / "mol"
 PATIENCE = 60
@@ -217,7 +217,7 @@ def test_a_program_starts_with_nothing_in_its_registers(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_said(options: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says.replace("|", r"\|")):
-        VM(**options)
+        VM(Config(**options))  # type: ignore[arg-type]
 
 
 def test_other_machines_have_no_such_devices() -> None:

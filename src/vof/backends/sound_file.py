@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import wave
+from pathlib import Path
 
 from vof.errors import PortError, UsageError
 
@@ -73,8 +74,9 @@ class WavFile:
         self._raw.close()
 
     def _open(self, path: str) -> wave.Wave_write:
-        self._raw = open(path, "wb")  # noqa: SIM115 (`close` ends it, and `wave` would not)
-        file = wave.open(self._raw)
+        # Opened here: `wave` complains when it is left with a file that it could not open.
+        self._raw = Path(path).open("wb")  # noqa: SIM115
+        file: wave.Wave_write = wave.open(self._raw, "wb")  # noqa: SIM115
         rate, channels, bits = self._format
         file.setframerate(rate)
         file.setnchannels(channels)
