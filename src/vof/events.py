@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "Injected",
     "Listener",
+    "OsiCall",
     "Phase",
     "TreeReplaced",
     "Written",
@@ -152,6 +153,27 @@ class Injected:
 
 
 @dataclass(frozen=True, slots=True)
+class OsiCall:
+    """A guest made one of Mac-on-Linux's calls.
+
+    Attributes:
+        selector, name: which.
+        arguments: as many as it takes, unsigned.
+        results: r3 and what follows it, unsigned; None for a register that it left as it was.
+        fault: why it failed; empty if it did not, or if its answer says no more.
+        outcome: what it came to where it does not return; else "".
+    """
+
+    selector: int
+    name: str
+    arguments: tuple[int, ...]
+    results: tuple[int | None, ...]
+    fault: str = ""
+    outcome: str = ""
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """The boot reached a new phase.
 
@@ -166,5 +188,5 @@ class Phase:
     detail: str = ""
 
 
-Event = ClientCall | ClientReturn | ConsoleOutput | ConsoleInput | Injected | TreeReplaced | Phase
+Event = ClientCall | ClientReturn | ConsoleOutput | ConsoleInput | Injected | OsiCall | TreeReplaced | Phase
 Listener = Callable[[Event], None]

@@ -74,9 +74,18 @@ class LiveTrace:
 
     def watch(self, vm: VM) -> None:
         """Listen to a machine."""
-        from vof.events import ClientCall, ClientReturn, ConsoleInput, ConsoleOutput, Injected, Phase, TreeReplaced
+        from vof.events import (
+            ClientCall,
+            ClientReturn,
+            ConsoleInput,
+            ConsoleOutput,
+            Injected,
+            OsiCall,
+            Phase,
+            TreeReplaced,
+        )
 
-        vm.listen(self._trace.hear, ClientCall, ClientReturn, Phase, TreeReplaced, Injected)
+        vm.listen(self._trace.hear, ClientCall, ClientReturn, Phase, TreeReplaced, Injected, OsiCall)
         if self._tells_console:
             vm.listen(self._trace.hear, ConsoleOutput, ConsoleInput)
         if self._console_here:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import vof.firmware  # noqa: F401 - it fills the table of services
 from vof.errors import UsageError
-from vof.events import ClientCall, ClientReturn
+from vof.events import ClientCall, ClientReturn, OsiCall
 from vof.firmware.table import SERVICES, Kind
 
 __all__ = ["GROUPS", "STATUSES", "CallFilter", "parse_filter"]
@@ -27,6 +27,9 @@ GROUPS = {
 STATUSES = ("successful", "failed", "unfinished")
 CONSOLE = "console"
 """The word for what is shown and typed on the console."""
+OSI = "osi"
+"""The word for all of Mac-on-Linux's calls."""
+_MINUS_ONE = 0xFFFFFFFF
 _SPECIFIERS = ("bootspec", "device-specifier")
 _HANDLES = (Kind.PACKAGE, Kind.INSTANCE)
 
@@ -73,6 +76,13 @@ class CallFilter:
         if self.statuses and "unfinished" not in self.statuses:
             return False
         return not self.paths or self._has_path(call)
+
+    def wants_osi(self, event: OsiCall) -> bool:
+        """Whether one of Mac-on-Linux's calls is shown."""
+        if (self.only is not None and OSI not in self.only) or OSI in self.without or self.paths:
+            return False
+        failed = bool(event.fault) or event.results[:1] == (_MINUS_ONE,)
+        return not self.statuses or ("failed" if failed else "successful") in self.statuses
 
     def _has_path(self, event: ClientCall | ClientReturn) -> bool:
         return any(_is_at(found, path) for found in _paths_of(event) for path in self.paths)
@@ -128,6 +138,8 @@ def _services(expression: str, value: str) -> tuple[set[str], bool]:
     for name in _list(expression, value):
         if name == CONSOLE:
             console = True
+        elif name == OSI:
+            found.add(OSI)
         elif name == "all":
             found |= SERVICES.keys()
         elif name == "none":

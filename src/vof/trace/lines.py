@@ -22,6 +22,7 @@ from vof.events import (
     ConsoleOutput,
     Event,
     Injected,
+    OsiCall,
     Phase,
     TreeReplaced,
     Written,
@@ -84,6 +85,10 @@ def event_line(event: Event) -> Line | None:
         return {"is": "tree", "nodes": event.nodes}
     if isinstance(event, Injected):
         return {"is": "injected", "at": event.at // 1000, "fault": event.fault, "what": event.what}
+    if isinstance(event, OsiCall):
+        line = {"is": "osi", "at": event.at // 1000, "selector": event.selector, "name": event.name}
+        line |= {"args": event.arguments, "results": event.results}
+        return line | {name: getattr(event, name) for name in ("fault", "outcome") if getattr(event, name)}
     return None
 
 
@@ -135,6 +140,10 @@ def event_of(
         return TreeReplaced(line["nodes"])
     if kind == "injected":
         return Injected(line["fault"], line["what"], line["at"] * 1000)
+    if kind == "osi":
+        arguments, results = tuple(line["args"]), tuple(line["results"])
+        fault, outcome = line.get("fault", ""), line.get("outcome", "")
+        return OsiCall(line["selector"], line["name"], arguments, results, fault, outcome, line["at"] * 1000)
     return None
 
 

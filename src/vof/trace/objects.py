@@ -12,6 +12,7 @@ from vof.events import (
     ConsoleOutput,
     Event,
     Injected,
+    OsiCall,
     Phase,
     TreeReplaced,
     Written,
@@ -99,6 +100,12 @@ def _injected(event: Injected) -> dict[str, Any]:
     return {"event": "injected", "fault": event.fault, "what": event.what, "at": _seconds(event.at)}
 
 
+def _osi(event: OsiCall) -> dict[str, Any]:
+    item = {"event": "osi", "selector": event.selector, "name": event.name}
+    item |= {"arguments": event.arguments, "results": event.results, "fault": event.fault}
+    return item | {"outcome": event.outcome, "at": _seconds(event.at)}
+
+
 def _tree(event: TreeReplaced) -> dict[str, Any]:
     return {"event": "tree replaced", "nodes": event.nodes}
 
@@ -112,6 +119,7 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     ConsoleInput: _input,
     ConsoleOutput: _output,
     Injected: _injected,
+    OsiCall: _osi,
     Phase: _phase,
     TreeReplaced: _tree,
 }

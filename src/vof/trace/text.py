@@ -21,6 +21,7 @@ from vof.events import (
     ConsoleOutput,
     Event,
     Injected,
+    OsiCall,
     Phase,
     TreeReplaced,
     Written,
@@ -29,7 +30,7 @@ from vof.firmware.table import SERVICES, Kind
 from vof.trace.data import GIVEN
 from vof.trace.filters import CallFilter
 
-__all__ = ["CallText", "Stamp", "TextStyle", "TextTrace", "call_text", "quoted"]
+__all__ = ["CallText", "Stamp", "TextStyle", "TextTrace", "call_text", "osi_text", "quoted"]
 
 _DEEPEST = 16
 """Calls are never nested deeper; a recording may say otherwise."""
@@ -58,6 +59,12 @@ class Stamp(StrEnum):
     """seconds since the machine was started"""
     RELATIVE = "relative"
     """seconds since the last line's"""
+
+
+_OSI_WIDTH = 40
+_SMALL = 1000
+_NEGATIVE = 0xFFFFFF00
+"""From here on a number of 32 bits is more likely a small negative one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +269,7 @@ class TextTrace:
         self._begun: list[_Begun] = []
         self._held: list[_Held] = []
         tellers: dict[type, Callable[..., None]] = {ClientReturn: self._tell_return, ClientCall: self._tell_call}
+        tellers[OsiCall] = self._tell_osi
         if not style.quiet:
             tellers |= {Phase: self._tell_phase, TreeReplaced: self._tell_tree, Injected: self._tell_injected}
         if style.console:
@@ -343,6 +351,10 @@ class TextTrace:
     def _tell_injected(self, event: Injected) -> None:
         self._line(event.at, f"+++ injected {_printable(event.fault)}: {_printable(event.what)} +++")
 
+    def _tell_osi(self, event: OsiCall) -> None:
+        if self._wanted is None or self._wanted.wants_osi(event):
+            self._line(event.at, osi_text(event))
+
     def _tell_console(self, event: ConsoleOutput | ConsoleInput) -> None:
         what = "console" if type(event) is ConsoleOutput else "typed"
         self._line(event.at, f"--- {what}: {quoted(event.data.decode('latin-1'), len(event.data))} ---")
@@ -360,6 +372,20 @@ class TextTrace:
         seconds, micro = divmod(int(self._started * 1_000_000) + at // 1000, 1_000_000)
         day = time.strftime("%H:%M:%S", time.localtime(min(max(0, seconds), _LATEST)))
         return f"{day} " if stamp is Stamp.DAY else f"{day}.{micro:06} "
+
+
+def osi_text(event: OsiCall) -> str:
+    """One of Mac-on-Linux's calls as one line; a register that it left as it was is a dash."""
+    arguments = ", ".join(_number(value) for value in event.arguments)
+    results = ", ".join("-" if value is None else _number(value) for value in event.results)
+    why = f" ({_printable(event.fault)})" if event.fault else ""
+    return f"osi {event.name}({arguments})".ljust(_OSI_WIDTH) + f" = {event.outcome or results}{why}"
+
+
+def _number(value: int) -> str:
+    if value >= _NEGATIVE:
+        return str(value - (1 << 32))
+    return str(value) if value < _SMALL else f"{value:#x}"
 
 
 def call_text(event: ClientReturn) -> str:

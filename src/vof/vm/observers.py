@@ -9,7 +9,17 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vof.errors import UsageError
-from vof.events import ClientCall, ClientReturn, ConsoleInput, ConsoleOutput, Event, Injected, Listener, TreeReplaced
+from vof.events import (
+    ClientCall,
+    ClientReturn,
+    ConsoleInput,
+    ConsoleOutput,
+    Event,
+    Injected,
+    Listener,
+    OsiCall,
+    TreeReplaced,
+)
 from vof.memory import MemoryTap
 from vof.version import VERSION
 
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Making", "Observers"]
 
 _FROM_FIRMWARE = (ClientCall, ClientReturn, TreeReplaced)
-_STAMPED = (ConsoleOutput, ConsoleInput, Injected)
+_STAMPED = (ConsoleOutput, ConsoleInput, Injected, OsiCall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,10 @@ class Observers:
         """Tell a listener no more."""
         self._listeners = [pair for pair in self._listeners if pair[0] != listener]
         self._settle()
+
+    def wants(self, kind: type) -> bool:
+        """Whether somebody would be told of events of this kind."""
+        return self._recorder is not None or any(not kinds or kind in kinds for _, kinds in self._listeners)
 
     def tell(self, event: Event) -> None:
         """Have all know."""

@@ -22,7 +22,7 @@ from vof.engines.guardian import Guardian
 from vof.engines.signals import signals_held
 from vof.engines.trap import Hello
 from vof.errors import EngineError, PortError, Throw, UsageError
-from vof.events import ConsoleOutput, Event, Listener, Phase
+from vof.events import ConsoleOutput, Event, Listener, OsiCall, Phase
 from vof.outcomes import Beyond, Boot, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
 from vof.vm.boards import make_board
 from vof.vm.changes import TreeChanges
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from vof.engines.unicorn import UnicornEngine
     from vof.firmware import OpenFirmware
     from vof.firmware.boot import Boots
-    from vof.firmware.hypervisor import VirtualHypervisor
+    from vof.firmware.hypervisor import OsiAnswer, VirtualHypervisor
+    from vof.firmware.osi.table import Selector
     from vof.firmware.prompt import Prompt
     from vof.machines.mol import MolDevices
     from vof.tree import DeviceTree
@@ -246,10 +247,12 @@ class VM:
         A client call costs more where somebody listens to calls: whoever wants phases only should say so.
         """
         self._observers.listen(listener, kinds)
+        self._watch_osi()
 
     def ignore(self, listener: Listener) -> None:
         """Have a listener called no more."""
         self._observers.ignore(listener)
+        self._watch_osi()
 
     def on(self, service: str, when: str = "before") -> Callable[[HookFunction], HookFunction]:
         """Have the function below called at each client call of a service: see `vof.vm.hooks`.
@@ -441,6 +444,7 @@ class VM:
         self.firmware = firmware
         self._use_hooks()
         self._observers.restored(firmware)
+        self._watch_osi()
         self._heard[:] = snapshot.heard
         self.boots = snapshot.boots
         self.ending = None
@@ -643,6 +647,21 @@ class VM:
     def _load(self) -> str:
         return self.images.load(self.engine, self._board.load_limit, self._board.movable_at)
 
+    def _watch_osi(self) -> None:
+        """See Mac-on-Linux's calls, where there are any and somebody listens to them."""
+        devices = self._board.devices
+        if devices is not None:
+            devices.osi.told = self._tell_osi if self._observers.wants(OsiCall) else None
+
+    def _tell_osi(self, row: Selector, arguments: tuple[int, ...], answer: OsiAnswer, fault: str) -> None:
+        outcome, results = "", answer if isinstance(answer, tuple) else ()
+        if isinstance(answer, int):
+            results = (answer,)
+        elif not isinstance(answer, tuple):
+            outcome = type(answer).__name__
+        unsigned = tuple(None if value is None else value & 0xFFFFFFFF for value in results)
+        self._observers.tell(OsiCall(row.number, row.name, arguments, unsigned, fault, outcome))
+
     def _where(self, address: int) -> str:
         """An address with the nearest symbol of the client program."""
         symbol = self.images.symbol(address)
@@ -691,6 +710,7 @@ class VM:
 
         made_from = Making(self.boots, hello.tree, program, self._board.describe(), self._bios is not None)
         self.firmware = self._observers.boot(made_from, make)
+        self._watch_osi()
         self._use_hooks()
         self.firmware.hooks.boots = self._make_boots
         self.firmware.hooks.registers = self._client_registers

@@ -53,6 +53,9 @@ class Osi(Mapping[int, Callable[..., OsiAnswer]]):
         for name, device in devices.items():
             self.add(name, device)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "told": None}  # whoever listens is none of a snapshot's
+
     def __getitem__(self, selector: int) -> Callable[..., OsiAnswer]:
         return self._calls[selector]
 
