@@ -50,7 +50,11 @@ OUTSIDE = {
 }
 OUTSIDE_BUT_PURE = {("io", "BytesIO"), ("io", "StringIO")}  # memory with a file's face, for parsers that want one
 
-DISTRIBUTIONS = {"elftools": "pyelftools", "qemu": "qemu.qmp"}  # where the import's name is not the distribution's
+DISTRIBUTIONS = {
+    "elftools": "pyelftools",
+    "qemu": "qemu.qmp",
+    "PIL": "pillow",
+}  # where the import's name is not the distribution's
 PLUGIN_MAY_IMPORT = {"pytest"}  # whoever loads the plugin has it
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -183,6 +185,18 @@ def test_calls_from_user_mode_with_translation_on(machine: str, results: str, tm
 
 
 # --- the machine ---
+
+
+def test_the_guides_program(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "mol.md").read_text()
+    (tmp_path / "program.c").write_text(re.findall(r"```c\n(.*?)```", guide, re.DOTALL)[0])
+    command = re.findall(r"\$ (powerpc-linux-gnu-gcc .*?)\n    \$", guide, re.DOTALL)[0].replace("\\\n", "")
+    (tmp_path / "guests").symlink_to(Path(__file__).parents[1] / "guests")
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    (tmp_path / "disk.img").write_bytes(bytes([0xAB, 0xCD]) * 512)
+    drive = f"file={tmp_path / 'disk.img'},format=raw"
+    with VM(machine="mol", kernel=str(tmp_path / "program.elf"), drives=[drive]) as vm:
+        assert lines_of(vm.expect("\n", PATIENCE)) == ["the disk begins with ab cd"]
 
 
 def test_a_program_starts_with_nothing_in_its_registers(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_card_that_finds_no_room_is_told_and_stays_off(programs: dict[str, str
         (["--nvram", "/none/nvram"], "vof: --nvram /none/nvram: there is no folder /none"),
         (["-machine", "pegasos2,console=vga"], "vof: -machine pegasos2,console=vga: it is host or uart"),
         (["--engine", "unicorn"], "vof: pegasos2 can't run on --engine unicorn"),
-        (["-machine", "mac99", "--nvram", "x"], "pseries and pegasos2 have an NVRAM that can be kept"),
+        (["-machine", "mac99", "--nvram", "x"], "pseries, pegasos2, mol have an NVRAM that can be kept"),
     ],
 )
 def test_one_line_says_what_can_t_be(programs: dict[str, str], options: list[str], message: str) -> None:

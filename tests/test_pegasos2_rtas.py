@@ -221,7 +221,7 @@ def test_a_damaged_file_is_said_and_kept_aside(program: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("machine", ["generic", "mac99"])
 def test_a_machine_without(machine: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="pseries and pegasos2 have an NVRAM"):
+    with pytest.raises(UsageError, match="pseries, pegasos2, mol have an NVRAM"):
         VM(machine=machine, nvram=str(tmp_path / "nvram"))
 
 

@@ -13,6 +13,7 @@ from vof.cli.commands import COMMANDS, load_command
 from vof.cli.help import command_help, overview
 from vof.firmware import SERVICES, Argument, Service
 from vof.firmware.options import VARIABLES
+from vof.firmware.osi.table import SELECTORS
 from vof.firmware.words.debugging import glossary
 from vof.machines.papr import HYPERCALLS, RTAS_CALLS
 from vof.machines.rtas import CALLS, NVRAM_SIZE
@@ -111,6 +112,20 @@ WORDS_INTRO = """\
 What the [prompt and `interpret`](forth.md) know, by name. Numbers are cells, texts an address and a count. Where a word
 is defined by others, they are shown. `help NAME` and `see NAME` say the same at the prompt.
 """
+OSI_INTRO = """\
+# Mac-on-Linux's calls
+
+Every selector, as [`mol`](mol.md) answers it; `vof osi` lists them, too. A guest makes a call by `sc` with 0x113724fa
+in r3, 0x77810f9b in r4 and the selector in r5. Arguments are in r6 and the registers behind it, results in r3 and those
+behind it. A register that a call doesn't give is kept; structures are big-endian, pointers physical.
+
+- **implemented**: every machine with these calls has it.
+- **conditional**: it is there where its device is; `CALL_AVAILABLE` tells.
+- **reserved**: nobody answers: r3 is 0. Beyond 99 not even r3 changes.
+
+A pointer is checked with the whole length that goes with it, before anything is done; Mac-on-Linux looked at its first
+byte alone. Where it leads outside RAM r3 is what the column "fails with" says, and the trace tells why.
+"""
 CLAUSES = {
     "1275 §6.3.2.1": "Client interface",
     "1275 §6.3.2.2": "Device tree",
@@ -176,6 +191,20 @@ def rtas_page() -> str:
     return "\n".join([*parts, "", GUEST_RTAS_NOTES])
 
 
+def osi_page() -> str:
+    """Every one of Mac-on-Linux's calls."""
+    parts = [
+        OSI_INTRO,
+        "| no | name | status | device | arguments | results | fails with | what it does |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in SELECTORS.values():
+        fails = str(row.failure) if row.device else ""
+        cells = (f"`{row.name}`", row.status.value, row.device, _names(row.arguments), _names(row.results), fails)
+        parts.append(f"| {row.number} | {' | '.join(cells)} | {row.summary} |")
+    return "\n".join(parts) + "\n"
+
+
 def variables_page() -> str:
     """Every configuration variable."""
     parts = [VARIABLES_INTRO, "| name | kind | default | what for | clause |\n|---|---|---|---|---|"]
@@ -213,6 +242,7 @@ def _cells(cells: Sequence[Argument], row: Service) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "hypervisor.md": hypervisor_page,
+    "osi.md": osi_page,
     "rtas.md": rtas_page,
     "services.md": services_page,
     "variables.md": variables_page,

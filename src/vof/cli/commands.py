@@ -23,6 +23,7 @@ COMMANDS = {
     "campaign": ("vof.cli.campaign", "run machines again and again, with other options or a fault in each"),
     "tree": ("vof.cli.tree", "print a device tree: a file's, or a machine's"),
     "machines": ("vof.cli.machines", "list the machines"),
+    "osi": ("vof.cli.osi", "list the calls of Mac-on-Linux, which the machine mol has"),
     "doctor": ("vof.cli.doctor", "say what is installed, what is missing and how to get it"),
 }
 """Every command: the module that has its `COMMAND`, and one line for `--help`."""

@@ -63,7 +63,7 @@ class Stamp(StrEnum):
 
 _OSI_WIDTH = 40
 _SMALL = 1000
-_NEGATIVE = 0xFFFFFF00
+_NEGATIVE = 0xFFFFFFF0
 """From here on a number of 32 bits is more likely a small negative one."""
 
 
