@@ -28,6 +28,7 @@ BENCHMARKS = (
     "boards",
     "disks",
     "forth",
+    "osi",
     "start",
     "tracing",
     "report_page",
