@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +40,6 @@ MAC = bytes.fromhex("525400123456")
 HOST_MAC = bytes.fromhex("52550a000202")
 PROGRAM = bytes(range(256)) * 300
 QEMU = "qemu-system-ppc64"
-needs_qemu = pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"no {QEMU}")
 
 
 @pytest.fixture
@@ -325,7 +323,6 @@ def qemu(folder: Path) -> Iterator[QemuUserNetwork]:
     network.close()
 
 
-@needs_qemu
 def test_qemus_network_says_the_same(folder: Path, qemu: QemuUserNetwork) -> None:
     """QEMU is the oracle: what its clients are told, ours are told by both."""
 
@@ -341,7 +338,6 @@ def test_qemus_network_says_the_same(folder: Path, qemu: QemuUserNetwork) -> Non
     assert parse_arp(ours.receive(0)) == parse_arp(qemu.receive(5000))
 
 
-@needs_qemu
 def test_files_from_qemus_network(folder: Path, qemu: QemuUserNetwork) -> None:
     data = bytes(range(251)) * 40_000
     (folder / "large").write_bytes(data)
@@ -356,7 +352,6 @@ def test_files_from_qemus_network(folder: Path, qemu: QemuUserNetwork) -> None:
         read(qemu, "missing", clock)
 
 
-@needs_qemu
 def test_qemu_ends_with_us() -> None:
     network = QemuUserNetwork()
     pid = network.pid
@@ -371,7 +366,6 @@ def test_qemu_ends_with_us() -> None:
         network.receive(10)
 
 
-@needs_qemu
 @pytest.mark.parametrize("way", ["os.kill(os.getpid(), 9)", "os._exit(0)", "os.fork() or time.sleep(30); os._exit(0)"])
 def test_qemu_ends_when_we_are_killed(way: str) -> None:
     script = (
@@ -400,7 +394,6 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-@needs_qemu
 def test_qemu_says_what_it_does_not_like() -> None:
     network = QemuUserNetwork("user,tfpt=/")
     with pytest.raises(PortError, match="tfpt"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
 import struct
 import subprocess
 from dataclasses import replace
@@ -240,27 +239,21 @@ def test_rubbish_is_refused(rubbish: bytes, start: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "emulation", "bits", "endian"),
-    [
-        ("powerpc-linux-gnu", "elf32ppclinux", 32, "big"),
-        ("powerpc64-linux-gnu", "elf64ppc", 64, "big"),
-        ("powerpc64le-linux-gnu", "elf64lppc", 64, "little"),
-    ],
+    ("emulation", "bits", "endian"),
+    [("elf32ppclinux", 32, "big"), ("elf64ppc", 64, "big"), ("elf64lppc", 64, "little")],
 )
-def test_what_binutils_links(tmp_path: Path, prefix: str, emulation: str, bits: int, endian: str) -> None:
-    if shutil.which(f"{prefix}-as") is None or shutil.which(f"{prefix}-ld") is None:
-        pytest.skip(f"no {prefix}-binutils")
+def test_what_binutils_links(tmp_path: Path, emulation: str, bits: int, endian: str) -> None:
     source, linked = tmp_path / "a.s", tmp_path / "a.elf"
-    start = (
-        "_start:\n" if prefix != "powerpc64-linux-gnu" else '.start:\n.section ".opd","aw"\n_start: .quad .start,8,0\n'
-    )
+    described = emulation == "elf64ppc"  # whose entry is a function descriptor
+    start = '.start:\n.section ".opd","aw"\n_start: .quad .start,8,0\n' if described else "_start:\n"
     source.write_text(f".text\n.globl _start\nnop\n{start}.text\nb .\n.section .bss\n.space 0x1234\n")
-    subprocess.run([f"{prefix}-as", "-o", tmp_path / "a.o", source], check=True)
-    command = [f"{prefix}-ld", "-m", emulation, "-Ttext", "0x200000", "-o", str(linked), str(tmp_path / "a.o")]
+    assembler = ["powerpc-linux-gnu-as", f"-a{bits}", f"-m{endian}", "-o", str(tmp_path / "a.o"), str(source)]
+    subprocess.run(assembler, check=True)
+    command = ["powerpc-linux-gnu-ld", "-m", emulation, "-Ttext", "0x200000", "-o", str(linked), str(tmp_path / "a.o")]
     subprocess.run(command, check=True)
     with linked.open("rb") as file:
         program = read_elf(file)
     assert (program.bits, program.endian, program.entry) == (bits, endian, 0x200004)
-    assert program.toc == (8 if prefix == "powerpc64-linux-gnu" else 0)
+    assert program.toc == (8 if described else 0)
     with (tmp_path / "a.o").open("rb") as file, pytest.raises(UsageError, match=r"\.o"):
         read_elf(file)
