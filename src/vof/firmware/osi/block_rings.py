@@ -7,7 +7,7 @@ the host never sees half a request. At a slot that doesn't say `proceed` the eng
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 
 from vof.errors import GuestFault, PortError
@@ -91,6 +91,21 @@ class Unit:
     driver: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A read or a write, whose data is in the buffers behind it.
+
+    Attributes:
+        unit: which disk's.
+        offset: where on it, in bytes.
+        write: whether it is written.
+    """
+
+    unit: int
+    offset: int
+    write: bool
+
+
 class _Failed(Exception):
     """A request that stops the engine."""
 
@@ -119,7 +134,7 @@ class BlockRings:
         self._head = 0
         self._stalled = True
         self._handled = 0
-        self._request: tuple[int, int, int] = (0, 0, 0)
+        self._request: _Request | None = None
         self._locked: set[int] = set()
         self._moved = 0
 
@@ -149,7 +164,7 @@ class BlockRings:
         return 0
 
     def ablk_cntrl(self, channel: int, command: int, parameter: int) -> int:
-        """Reset, stop, start, route the interrupt, or tell a unit's events."""
+        """Reset, stop, start, route the interrupt, or tell a unit's events. What is unknown resets, too, and is -1."""
         if channel:
             return -1
         answer = 0
@@ -163,6 +178,7 @@ class BlockRings:
             answer = self._take_events(parameter)
         else:
             self.running, self._handled = False, 0
+            answer = 0 if command == _Control.RESET else -1
         if not self.running:
             self._line.set(False)
         return answer
@@ -227,7 +243,7 @@ class BlockRings:
             self._memory.write_cells(self._ring, (_Order.NOP << 8,))
             self._head = self._handled = 0
             self._stalled, self.running = True, True
-            self._request = (0, 0, 0)
+            self._request = None
         return 0
 
     def _proceeds(self) -> bool:
@@ -237,9 +253,8 @@ class BlockRings:
         """Carry requests out until one doesn't say to proceed, or fails."""
         try:
             self._moved = 0
-            for _ in range(_DESCRIPTORS_A_KICK):
-                if self._moved > _BYTES_A_KICK or not self._proceeds():
-                    break
+            most = self._handled + _DESCRIPTORS_A_KICK
+            while self._handled < most and self._moved < _BYTES_A_KICK and self._proceeds():
                 self._advance()
         except (_Failed, GuestFault, PortError):
             self.running = False
@@ -255,12 +270,22 @@ class BlockRings:
         if flags & _Flag.BUFFER:
             raise_after = self._move(flags)
         else:
-            self._request = (flags, unit, parameter * _SECTOR)
+            self._begin(flags, unit, parameter)
             raise_after = bool(flags & _Flag.RAISE_INTERRUPT)
-            if not flags & (_Flag.READ | _Flag.WRITE):
-                self._order(flags >> 8, unit, parameter)
         if raise_after:
             self._line.set(True)
+
+    def _begin(self, flags: int, unit: int, parameter: int) -> None:
+        """Begin a request: one that moves data does so with the buffers that follow."""
+        if unit >= len(self._units):
+            raise _Failed
+        if flags & (_Flag.READ | _Flag.WRITE):
+            write = bool(flags & _Flag.WRITE)
+            self._disk(unit, write=write)
+            self._request = _Request(unit, parameter * _SECTOR, write)
+        else:
+            self._request = None
+            self._order(flags >> 8, unit, parameter)
 
     def _move(self, flags: int) -> bool:
         """Move the data of the list that begins at the head; whether the interrupt is to be raised behind it."""
@@ -278,26 +303,28 @@ class BlockRings:
             self._memory.write(self._slot(self._head), bytes(8))
             self._head = following
             self._handled += 1
-        request, unit, offset = self._request
-        write = bool(request & _Flag.WRITE)
-        block = self._disk(unit, write=write)
         for address, size in pieces:
-            _transfer(self._memory, block, offset, address, size, write=write)
-            offset += size
-            self._moved += size
-        self._request = (request, unit, offset)  # another list goes on from here
+            _check(self._memory, address, size)
+        for address, size in pieces:
+            self._transfer(address, size)
         return raise_after
 
-    def _order(self, order: int, unit: int, parameter: int) -> None:
-        if order == _Order.NOP:
+    def _transfer(self, address: int, size: int) -> None:
+        """Move a piece. Behind a NOP, by which a driver takes a request back, buffers are passed over."""
+        request = self._request
+        if request is None:
             return
-        if unit >= len(self._units):
-            raise _Failed
+        block = self._disk(request.unit, write=request.write)
+        _transfer(self._memory, block, request.offset, address, size, write=request.write)
+        self._moved += size
+        self._request = replace(request, offset=request.offset + size)  # another list goes on from here
+
+    def _order(self, order: int, unit: int, parameter: int) -> None:
         if order == _Order.EJECT:
             self.eject(unit)
         elif order == _Order.LOCK_DOOR:
             (self._locked.add if parameter else self._locked.discard)(unit)
-        else:
+        elif order != _Order.NOP:
             raise _Failed
 
     def _at_once(self, channel: int, unit: int, block: int, buffer: int, length: int, *, write: bool) -> int:
