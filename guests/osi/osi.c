@@ -167,10 +167,12 @@ int osi_net_send(struct osi_net *net, const void *frame, uint32_t size)
 
 uint32_t osi_net_receive(struct osi_net *net, void **frame)
 {
-    uint32_t size = osi(OSI_ENET2_IRQ_ACK, 1, net->receive_at);
+    volatile struct osi_frame *slot = &net->receive[net->receive_at];
 
-    *frame = (void *)(uintptr_t)net->receive[net->receive_at].address;
-    return size;
+    if (!osi(OSI_ENET2_IRQ_ACK, 1, net->receive_at))
+        return 0;
+    *frame = (void *)(uintptr_t)slot->address;
+    return slot->size;
 }
 
 void osi_net_done(struct osi_net *net)

@@ -44,42 +44,37 @@ class Enet:
         self._memory = memory
         self._network = network
         self._line = line
-        self._open = False
         self._queue: deque[bytes] = deque()
         self._addresses: set[bytes] = set()
 
     def enet_open(self, unit: int) -> int:
-        """Open it, by the first cell of its `reg`: there is one card. -1 if it is open."""
-        if self._open:
-            return -1
-        self._open = True
+        """Open it, by the first cell of its `reg`: there is one card. A driver that was started anew opens it again."""
         return _ID
 
     def enet_close(self, number: int) -> int:
         """Close it."""
-        if not self._is_open(number):
+        if number != _ID:
             return -1
         self._stop()
         self._addresses.clear()
-        self._open = False
         return 0
 
     def enet_get_addr(self, number: int, buffer: int) -> int:
         """Write the card's address."""
-        if not self._is_open(number):
+        if number != _ID:
             return -1
         self._memory.write(buffer, self._network.mac)
         return 0
 
     def enet_get_status(self, number: int) -> int:
         """The length of the first frame that waits, and that one does."""
-        if not self._is_open(number):
+        if number != _ID:
             return -1
         return _WAITS | len(self._queue[0]) if self._queue else 0
 
     def enet_control(self, number: int, command: int, parameter: int) -> int:
         """Acknowledge or route the interrupt, start, stop."""
-        if not self._is_open(number):
+        if number != _ID:
             return -1
         if command == _Control.ACKNOWLEDGE:
             return int(self._line.set(False))
@@ -93,14 +88,14 @@ class Enet:
 
     def enet_add_multi(self, number: int, address: int) -> int:
         """Receive what is sent to a multicast address."""
-        if not self._is_open(number) or len(self._addresses) >= _MOST_ADDRESSES:
+        if number != _ID or len(self._addresses) >= _MOST_ADDRESSES:
             return -1
         self._addresses.add(self._memory.read(address, 6))
         return 0
 
     def enet_del_multi(self, number: int, address: int) -> int:
         """Receive it no more; -1 if it wasn't received."""
-        if not self._is_open(number):
+        if number != _ID:
             return -1
         wanted = self._memory.read(address, 6)
         if wanted not in self._addresses:
@@ -110,7 +105,7 @@ class Enet:
 
     def enet_get_packet(self, number: int, buffer: int) -> int:
         """Take the first frame that waits; buffer 0 drops it."""
-        if not self._is_open(number) or not self._queue:
+        if number != _ID or not self._queue:
             return -1
         if buffer:
             self._memory.write(buffer, self._queue[0])
@@ -119,7 +114,7 @@ class Enet:
 
     def enet_send_packet(self, number: int, buffer: int, length: int) -> int:
         """Send a frame."""
-        if not self._is_open(number) or not 0 < length <= MOST_IN_A_FRAME:
+        if number != _ID or not 0 < length <= MOST_IN_A_FRAME:
             return -1
         self._network.send(self._memory.read(buffer, length))
         return 0
@@ -140,9 +135,6 @@ class Enet:
                     self._line.set(True)
         except PortError:
             self._stop()
-
-    def _is_open(self, number: int) -> bool:
-        return self._open and number == _ID
 
     def _is_ours(self, frame: bytes) -> bool:
         to = frame[:6]

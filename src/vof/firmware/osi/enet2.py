@@ -88,14 +88,17 @@ class Enet2:
         return 0
 
     def enet2_ring_setup(self, ring: int, address: int, elements: int) -> int:
-        """Tell where a ring is: a power of two of elements. Not while the card runs."""
+        """Tell where a ring is: a power of two of elements. Not while the card runs. Only this ring begins anew."""
         if self.running or ring not in tuple(_RingKind):
             return -1
         if not 0 < elements <= _MOST_ELEMENTS or elements & elements - 1:
             return -1
         self._memory.read(address, elements * _ELEMENT)
         self._rings[ring] = address, elements - 1
-        self._receive_at = self._send_at = 0
+        if ring == _RingKind.RECEIVE:
+            self._receive_at = 0
+        elif ring == _RingKind.SEND:
+            self._send_at = 0
         return 0
 
     def enet2_kick(self) -> int:
@@ -107,6 +110,7 @@ class Enet2:
         except GuestFault:
             self._stop()
             return 1
+        self.poll()  # what answers at once has done so
         return 0
 
     def enet2_get_hwaddr(self) -> tuple[int, int, int]:
@@ -115,13 +119,13 @@ class Enet2:
         return 0, int.from_bytes(mac[:4]), int.from_bytes(mac[4:6]) << 16 | _SELECTOR
 
     def enet2_irq_ack(self, enable: int, index: int) -> int:
-        """Acknowledge the interrupt, and say whether there shall be more; not 0 if a frame is at this index by now."""
+        """Acknowledge the interrupt, and say whether there shall be more; 1 if a frame is at this index by now."""
         self._enabled = enable != 0
         self._line.set(False)
         if not self.running:
             return 0
         address, mask = self._rings[_RingKind.RECEIVE]
-        return self._memory.read_cells(address + (index & mask) * _ELEMENT + _PACKET_SIZE, 1)[0]
+        return int(self._memory.read_cells(address + (index & mask) * _ELEMENT + _PACKET_SIZE, 1)[0] != 0)
 
     # Frames
 
@@ -149,9 +153,11 @@ class Enet2:
     def _receive(self, frame: bytes, at: int, buffer: int, size: int, flags: int) -> bool:
         """Put a frame where the driver wants it; whether it had room."""
         memory = self._memory
+        if not size:
+            raise GuestFault("a buffer of no bytes to receive into")
         first, rest = frame[:size], frame[size:]
         if rest:
-            second = self._overflow(_RingKind.RECEIVE_OVERFLOW, at) if flags & _SPLIT else None
+            second = self._overflow(_RingKind.RECEIVE_OVERFLOW, self._receive_at) if flags & _SPLIT else None
             if second is None or second[1] < len(rest):
                 self.dropped += 1
                 return False
@@ -160,14 +166,16 @@ class Enet2:
         memory.write_cells(at + _PACKET_SIZE, (len(frame),))
         return True
 
-    def _overflow(self, kind: _RingKind, at: int) -> tuple[int, int, int] | None:
-        """Address, room and length of a buffer's second part."""
-        ring = self._rings.get(kind)
-        first = self._rings[_RingKind.RECEIVE if kind is _RingKind.RECEIVE_OVERFLOW else _RingKind.SEND]
-        if ring is None:
-            return None
-        place = (at - first[0]) // _ELEMENT
-        buffer, size, used, _ = self._memory.read_cells(ring[0] + (place & ring[1]) * _ELEMENT, 4)
+    def _overflow(self, kind: _RingKind, place: int) -> tuple[int, int, int]:
+        """Address, room and length of a buffer's second part.
+
+        Raises:
+            GuestFault: there is no such ring.
+        """
+        if kind not in self._rings:
+            raise GuestFault("a buffer in two parts, and no ring for the second ones")
+        address, mask = self._rings[kind]
+        buffer, size, used = self._memory.read_cells(address + (place & mask) * _ELEMENT, 3)
         return buffer, size, used
 
     def _send(self) -> None:
@@ -178,7 +186,7 @@ class Enet2:
             buffer, _, size, flags = memory.read_cells(at, 4)
             if not size:
                 return
-            second = self._overflow(_RingKind.SEND_OVERFLOW, at) if flags & _SPLIT else None
+            second = self._overflow(_RingKind.SEND_OVERFLOW, self._send_at) if flags & _SPLIT else None
             if size > MOST_IN_A_FRAME or (second is not None and size + second[2] > MOST_IN_A_FRAME):
                 raise GuestFault("a frame of more than {} bytes", MOST_IN_A_FRAME)
             frame = memory.read(buffer, size)
