@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from vof.errors import GuestFault
 from vof.firmware.osi.pic import Line
@@ -52,8 +53,22 @@ class Scsi:
     def __init__(self, memory: Memory, targets: Mapping[int, ScsiTarget], line: Line) -> None:
         self._memory = memory
         self._targets = dict(targets)
+        for target in targets.values():
+            target.reset()
         self._line = line
         self._first = self._last = 0
+
+    # For people
+
+    def insert(self, target: int) -> None:
+        """Put a target's CD back."""
+        self._targets[target].insert()
+
+    def eject(self, target: int) -> bool:
+        """Take a target's CD away; whether that could be done."""
+        return self._targets[target].eject()
+
+    # The calls
 
     def scsi_cntrl(self, command: int) -> int:
         """Start or end: forget what was completed."""
@@ -114,19 +129,19 @@ class Scsi:
             MemoryFault: it isn't wholly in memory.
         """
         data = self._memory.read(address, _SIZE)
-        client, _, command, length, target, lun, is_write = struct.unpack_from(">II16sBBBB", data)
+        client, _, command, command_length, target, lun, is_write = struct.unpack_from(">II16sBBBB", data)
         sense = struct.unpack_from(">IIII", data, 36)
-        size, _, _ = struct.unpack_from(">III", data, 52)
-        if not 6 <= length <= 16:
+        size, _, count = struct.unpack_from(">III", data, 52)
+        if not 6 <= command_length <= 16:
             return None
-        pieces = tuple(self._pieces(address + 64)) if size else ()
-        parts = tuple((place, count) for place, count in (sense[:2], sense[2:]) if count)
-        for place, count in (*pieces, *parts):
-            if place + count > self._memory.size:
-                self._memory.read(place, count)
-        if size > sum(count for _, count in pieces):
+        pieces = tuple(islice(self._pieces(address + 64), count)) if size else ()
+        parts = tuple((place, length) for place, length in (sense[:2], sense[2:]) if length)
+        for place, length in (*pieces, *parts):
+            if place + length > self._memory.size:
+                self._memory.read(place, length)
+        if size > sum(length for _, length in pieces):
             return None
-        return _Request(client, command[:length], target, lun, bool(is_write), parts, size, pieces)
+        return _Request(client, command[:command_length], target, lun, bool(is_write), parts, size, pieces)
 
     def _pieces(self, part: int) -> Iterator[tuple[int, int]]:
         """The scatter/gather list, with all of its parts.
