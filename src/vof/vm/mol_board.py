@@ -40,6 +40,8 @@ _NANOSECONDS_AN_INSTRUCTION = 10
 """Of the virtual clock."""
 _GEOMETRY = re.compile(r"(\d{2,4})x(\d{2,4})(?:x(8|15|16|24|32))?")
 _DEPTHS = {"8": 8, "15": 15, "16": 15, "24": 32, "32": 32, None: 32}
+_LONGEST_ROW = 0x7FFF
+"""The calls tell of it in a signed halfword."""
 _SCSI_TARGETS = (0, 1, 2, 3, 4, 5, 6)
 """Target 7 is the controller."""
 
@@ -340,6 +342,8 @@ def _screen(geometry: str) -> Mode:
     mode = Mode(int(found[1]), int(found[2]), _DEPTHS[found[3]])
     if mode.size > FRAME_BUFFER[1]:
         raise UsageError(f"-g {geometry}: it takes more than the {FRAME_BUFFER[1] >> 20} MiB that the screen has")
+    if mode.row > _LONGEST_ROW:
+        raise UsageError(f"-g {geometry}: a row takes more than the {_LONGEST_ROW} bytes that GET_VMODE_INFO can tell")
     return mode
 
 

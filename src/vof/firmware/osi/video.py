@@ -16,7 +16,7 @@ __all__ = ["FrameBuffer", "Picture", "Video"]
 _REFRESH = 85
 """Times a second."""
 _COLORS = 256
-_REFRESH_PALETTE = 0xFFFFFFFF
+_NEGATIVE = 0x80000000
 _DEPTHS = tuple(DEPTHS)
 
 
@@ -84,6 +84,7 @@ class Video:
         self._clock = clock
         self._sizes = standard_modes(framebuffer.size, usual)
         self._palette = _grey_ramp(usual.depth)
+        self._shown = tuple(self._palette)
         self._power = _Power.ON
         self._refreshing = False
         self._refreshed = 0
@@ -95,7 +96,7 @@ class Video:
             return Picture(mode.width, mode.height, bytes(3 * mode.width * mode.height))
         data = self._framebuffer.read(0, mode.size)
         if mode.depth == 8:
-            planes = [data.translate(bytes(color >> shift & 0xFF for color in self._palette)) for shift in (16, 8, 0)]
+            planes = [data.translate(bytes(color >> shift & 0xFF for color in self._shown)) for shift in (16, 8, 0)]
         elif mode.depth == 15:
             upper, lower = data[::2], data[1::2]
             red, green = _tables_of_15()
@@ -127,17 +128,19 @@ class Video:
             return 1
         self.mode = mode
         self._palette = _grey_ramp(mode.depth)
+        self._shown = tuple(self._palette)
         return 0
 
     def get_vmode_info(self, number: int, depth: int) -> int | tuple[int, ...]:
-        """What a mode is; of mode 0, the usual one."""
+        """What a mode is, with its number and the index of its depth; of mode 0, the usual one."""
         mode = self._mode(number, depth)
         if mode is None:
             return 1
+        size = mode.width, mode.height
         return (
             0,
-            len(self._sizes) << 16 | self._number(self.mode),
-            len(_DEPTHS) << 16 | _DEPTHS.index(self.mode.depth),
+            len(self._sizes) << 16 | self._sizes.index(size) + 1,
+            len(self._depths(size)) << 16 | _DEPTHS.index(mode.depth),
             mode.width << 16 | mode.height,
             _REFRESH << 16,
             mode.depth,
@@ -156,8 +159,9 @@ class Video:
         return 0, self._address, mode.row, mode.width, mode.height, mode.depth
 
     def set_color(self, index: int, color: int) -> int:
-        """Set a colour; index -1 shows what was set, which it is at once here."""
-        if index == _REFRESH_PALETTE:
+        """Set a colour; a negative index has what was set be shown."""
+        if index & _NEGATIVE:
+            self._shown = tuple(self._palette)
             return 0
         if index >= _COLORS:
             return -1
@@ -188,14 +192,15 @@ class Video:
     def _mode(self, number: int, depth: int) -> Mode | None:
         if number == 0:
             return self._usual
-        if number > len(self._sizes) or depth >= len(_DEPTHS):
+        if number > len(self._sizes):
             return None
         width, height = self._sizes[number - 1]
-        mode = Mode(width, height, _DEPTHS[depth])
-        return mode if mode.size <= self._framebuffer.size else None
+        depths = self._depths((width, height))
+        return Mode(width, height, depths[depth]) if depth < len(depths) else None
 
-    def _number(self, mode: Mode) -> int:
-        return self._sizes.index((mode.width, mode.height)) + 1
+    def _depths(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """The depths that there is memory for at this size."""
+        return tuple(depth for depth in _DEPTHS if Mode(*size, depth).size <= self._framebuffer.size)
 
 
 def _grey_ramp(depth: int) -> list[int]:
