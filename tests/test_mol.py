@@ -216,6 +216,7 @@ def test_a_program_starts_with_nothing_in_its_registers(tmp_path: Path) -> None:
         ({"machine": "mol,dtb=x"}, "mol has start=bare|client"),
         ({"machine": "mol", "geometry": "huge"}, "write WIDTHxHEIGHT"),
         ({"machine": "mol", "geometry": "9999x9999"}, "more than the 16 MiB"),
+        ({"machine": "mol", "geometry": "9000x300x32"}, "more than the 32767 bytes that GET_VMODE_INFO can tell"),
         ({"machine": "mol", "display": "gtk"}, "there are none, web, web,port=NUMBER and png"),
         ({"machine": "mol", "display": "web,port=0"}, "a number from 1 to 65535"),
         ({"machine": "mol", "display": "png,path=/no/such/x.png"}, "/no/such is no folder"),

@@ -105,7 +105,7 @@ class FakeSink:
 class Bench:
     """All devices, and what is behind them."""
 
-    def __init__(self, disks: Sequence[Unit] = (), **ports: object) -> None:
+    def __init__(self, disks: Sequence[Unit] = (), screen: Mode | None = None, **ports: object) -> None:
         self.memory = GuestMemory(mmap.mmap(-1, RAM))
         self.screen = GuestMemory(mmap.mmap(-1, 16 << 20))
         self.console, self.clock, self.sink, self.network = FakeConsole(), FakeClock(), FakeSink(), FakeNetwork()
@@ -126,7 +126,7 @@ class Bench:
                     3: ScsiTarget(self.cd, cdrom=True, read_only=True),
                 },
                 network=self.network,
-                screen=Mode(640, 480, 32),
+                screen=screen or Mode(640, 480, 32),
                 resources={"key": ["one two", "three"]},
                 files={"file": FakeDisk(bytearray(b"content"))},
                 **ports,  # type: ignore[arg-type]

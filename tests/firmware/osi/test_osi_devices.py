@@ -8,6 +8,7 @@ import pytest
 from osi_machine import MAC, RAM, Bench
 
 from vof.errors import UsageError
+from vof.firmware.osi.modes import Mode
 from vof.firmware.osi.pic import Line, Pic
 
 BAD = -1
@@ -90,6 +91,46 @@ def test_an_error_stops_the_engine(slots: list[tuple[int, int, int]]) -> None:
     assert bench.call(79, 0, RING, 16) == 0
 
 
+@pytest.mark.parametrize("slots", [[(8, BUFFERS, 512)], [(1, 0, 0), (0x100, 0, 0), (8, BUFFERS, 512)]])
+def test_buffers_without_a_request_are_passed_over(slots: list[tuple[int, int, int]]) -> None:
+    """A driver takes a request back by a NOP behind it."""
+    bench = Bench()
+    started(bench, *slots)
+    assert bench.devices.blocks.running
+    assert not any(bench.memory.read(BUFFERS, 512))
+    assert bench.call(83, 0) == (1, len(slots), 0, 0)
+
+
+@pytest.mark.parametrize(
+    "slots", [[(1, 9, 0)], [(2, 1, 0)], [(0x100, 9, 0)], [(1, 0, 0), (8, BUFFERS, 512), (8, RAM, 1)]]
+)
+def test_a_request_is_checked_before_its_data_moves(slots: list[tuple[int, int, int]]) -> None:
+    bench = Bench()
+    started(bench, *slots)
+    assert bench.raised(5) and not bench.devices.blocks.running
+    assert not any(bench.memory.read(BUFFERS, 512))
+
+
+def test_an_unknown_command_resets() -> None:
+    bench = Bench()
+    started(bench, (0x100, 0, 0))
+    assert bench.call(80, 0, 99) == BAD and not bench.devices.blocks.running and not bench.raised(5)
+    assert bench.call(80, 0, 1) == 0
+
+
+def test_a_ring_that_a_disk_fills_again_and_again_comes_to_an_end() -> None:
+    bench = Bench()
+    for place in range(16):  # the disk's first bytes are the ring: it reads itself, and always proceeds
+        flags = (1, 1, 0, 0) if place == 0 else (8, 1, RING, 256) if place % 2 else (1, 1, 0, 0)
+        bench.disk.data[16 * place : 16 * place + 16] = struct.pack(">4I", *flags)
+    bench.memory.write(RING, bytes(bench.disk.data[:256]))
+    assert bench.call(79, 0, RING, 16) == bench.call(80, 0, 3) == 0
+    assert bench.call(82, 0) == 0
+    answer = bench.call(83, 0)
+    assert isinstance(answer, tuple) and answer[0] == 1 and isinstance(answer[1], int) and answer[1] >= 1 << 17
+    assert bench.call(80, 0, 2) == 0 and not bench.raised(5)
+
+
 def test_a_broken_disk_stops_the_engine_and_fails_the_rest() -> None:
     bench = Bench()
     bench.disk.broken = True
@@ -133,7 +174,7 @@ def request(bench: Bench, command: str, *, target: int = 0, size: int = 0, write
     data = bytes.fromhex(command)
     sense = struct.pack(">4I", 0x9000, 4, 0x9100, 14)
     head = struct.pack(">II16sBBBBBBH", at + 0x70000000, 0, data, len(data), target, 0, write, 0xEE, 0xEE, 0)
-    bench.memory.write(at, head + bytes(4) + sense + struct.pack(">III", size, 0, 1))
+    bench.memory.write(at, head + bytes(4) + sense + struct.pack(">III", size, 0, 2))
     bench.memory.write_cells(at + 64, (2, 0, 0, BUFFERS, min(100, size), BUFFERS + 0x800, max(0, size - 100)))
     answer = bench.call(24, at)
     assert isinstance(answer, int)
@@ -189,6 +230,10 @@ def test_scsi_reads_and_writes_by_pieces() -> None:
         ("2a0000000000 00000100", 3, 7, 0x27),
         ("430000000000 00000c00", 0, 5, 0x20),
         ("120100000500", 0, 5, 0x24),
+        ("1a0005001800", 0, 5, 0x24),
+        ("1a00c8001800", 0, 5, 0x39),
+        ("430002000000 00000c00", 3, 5, 0x24),
+        ("430000000000 05000c00", 3, 5, 0x24),
     ],
 )
 def test_scsi_refusals_have_sense_in_both_parts(command: str, target: int, key: int, code: int) -> None:
@@ -211,6 +256,78 @@ def test_completed_requests_are_a_list() -> None:
     assert bench.call(25) == 0
 
 
+def sense(bench: Bench) -> tuple[int, int, int]:
+    """Key, code and qualifier, as they came with the last command."""
+    data = bench.memory.read(0x9000, 4) + bench.memory.read(0x9100, 14)
+    return data[2], data[12], data[13]
+
+
+def test_a_list_goes_on_elsewhere_and_ends_by_the_number_of_its_pieces() -> None:
+    bench = Bench()
+    data = bytes.fromhex("28000000000000000100")
+    head = struct.pack(">II16sBBBBI", 0x5000, 0, data, 10, 0, 0, 0, 0) + bytes(20) + struct.pack(">III", 512, 0, 3)
+    bench.memory.write(0x1000, head)
+    bench.memory.write_cells(0x1000 + 64, (2, 0x3000, 0, BUFFERS, 12, BUFFERS + 0x100, 100))
+    bench.memory.write_cells(
+        0x3000, (4, 0x3000, 0, BUFFERS + 0x200, 400, 0xFFFFFFF0, 400)
+    )  # what is behind is not read
+    assert bench.call(24, 0x1000) == 0 and status(bench) == (0, 0, 512)
+    got = bench.memory.read(BUFFERS, 12) + bench.memory.read(BUFFERS + 0x100, 100)
+    assert got + bench.memory.read(BUFFERS + 0x200, 400) == bench.disk.data[:512]
+    bench.memory.write_cells(0x1000 + 60, (2,))
+    assert bench.call(24, 0x1000) == 1  # two pieces have no room for 512 bytes
+    bench.memory.write_cells(0x1000 + 60, (0xFFFFFFFF,))
+    bench.memory.write_cells(0x3000, (0,))
+    assert bench.call(24, 0x1000) == 1  # a list without end
+
+
+def test_sense_is_that_of_the_last_command() -> None:
+    bench = Bench()
+    asks = "030000001200"
+    assert request(bench, "ff0000000000") == request(bench, asks, size=18) == 0
+    assert (moved(bench, 18)[2], moved(bench, 18)[12]) == (5, 0x20)
+    assert request(bench, asks, size=18) == 0 and moved(bench, 18)[2] == 0
+    assert request(bench, "ff0000000000") == request(bench, "000000000000") == request(bench, asks, size=18) == 0
+    assert moved(bench, 18)[2] == 0
+
+
+def test_a_cd_goes_out_and_comes_back() -> None:
+    bench = Bench()
+    ready, eject, load, lock, unlock = "000000000000", "1b0000000200", "1b0000000300", "1e0000000100", "1e0000000000"
+    assert request(bench, lock, target=3) == request(bench, eject, target=3) == 0
+    assert status(bench)[0] == 2 and sense(bench) == (5, 0x53, 2)
+    assert bench.devices.scsi is not None and not bench.devices.scsi.eject(3)
+    for command in (unlock, eject):
+        assert request(bench, command, target=3) == 0 and status(bench)[0] == 0
+    for command in (ready, "28000000000000000100", "25000000000000000000", "43000000000000000c00"):
+        assert request(bench, command, target=3, size=2048) == 0
+        assert status(bench) == (2, 0, 0) and sense(bench) == (2, 0x3A, 0)
+    assert request(bench, "120000002400", target=3, size=36) == 0 and status(bench) == (0, 0, 36)
+    assert request(bench, load, target=3) == request(bench, ready, target=3) == 0
+    assert status(bench)[0] == 2 and sense(bench) == (6, 0x28, 0)  # another one may have come
+    assert request(bench, ready, target=3) == 0 and status(bench)[0] == 0
+    assert not bench.devices.scsi.eject(0)
+    assert request(bench, eject) == request(bench, ready) == 0 and status(bench)[0] == 0  # a disk stays
+
+
+@pytest.mark.parametrize(
+    ("command", "target", "size", "data"),
+    [
+        ("1a0808001800", 0, 24, "17000000 0812" + "00" * 18),  # without the block descriptor
+        ("5a08080000000000ff00", 0, 255, "001a 00000000 0000 0812" + "00" * 18),
+        ("1a083f001800", 3, 24, "17008000 2a12000000002900" + "00" * 12),
+        ("43000100000000000c00", 3, 12, "000a 0101 00140100 00000000"),  # sessions
+        ("430000000000aa000c00", 3, 12, "000a 0101 0014aa00 00000014"),
+        ("430200000000aa000c00", 3, 12, "000a 0101 0014aa00 00000214"),  # in minutes
+    ],
+)
+def test_scsi_commands_that_ask_for_parts(command: str, target: int, size: int, data: str) -> None:
+    bench = Bench()
+    assert request(bench, command, target=target, size=size) == 0
+    wanted = bytes.fromhex(data)
+    assert (status(bench), moved(bench, len(wanted))) == ((0, 0, len(wanted)), wanted)
+
+
 # --- networks ---
 
 
@@ -230,13 +347,58 @@ def test_frames_fill_the_ring_and_wait_for_room() -> None:
     bench.network.coming = [*frames]
     bench.devices.osi.poll()
     assert bench.raised(8) and len(bench.network.coming) == 2
-    assert bench.call(74, 1, 0) == 61 and not bench.raised(8)
+    assert bench.call(74, 1, 0) == 1 and not bench.raised(8)
     for place in range(4):
+        assert bench.memory.read_cells(RING + 0x100 + 16 * place + 8, 1) == (61,)
         assert bench.memory.read(BUFFERS + 0x800 * place, 61) == frames[place]
         bench.memory.write_cells(RING + 0x100 + 16 * place + 8, (0,))
     bench.devices.osi.poll()
     assert bench.memory.read(BUFFERS, 61) == frames[4]
-    assert (bench.call(74, 1, 1), bench.call(74, 1, 2)) == (61, 0)
+    assert (bench.call(74, 1, 1), bench.call(74, 1, 2)) == (1, 0)
+
+
+def test_a_ring_that_is_set_up_anew_leaves_the_other_where_it_was() -> None:
+    bench = Bench()
+    rings(bench)
+    bench.memory.write_cells(RING + 0x200 + 8, (60,))
+    assert bench.call(72) == 0 and len(bench.network.sent) == 1
+    assert bench.call(70, 2) == bench.call(71, 1, RING + 0x100, 4) == bench.call(70, 1) == 0
+    bench.memory.write_cells(RING + 0x200 + 16 + 8, (61,))
+    assert bench.call(72) == 0
+    assert [len(frame) for frame in bench.network.sent] == [60, 61]
+
+
+def test_an_answer_that_comes_at_once_is_there_behind_the_kick() -> None:
+    bench = Bench()
+    rings(bench)
+    bench.network.coming = [BROADCAST]
+    assert bench.call(72) == 0 and bench.raised(8)
+    assert bench.call(74, 0, 0) == 1
+    bench.network.coming = [BROADCAST]
+    assert bench.call(72) == 0 and not bench.raised(8)  # no interrupt was wanted: the next acknowledgement tells
+    assert bench.call(74, 1, 1) == 1
+
+
+@pytest.mark.parametrize("ring", [1, 2])
+def test_a_second_part_needs_its_ring(ring: int) -> None:
+    bench = Bench()
+    for number in (1, 2):
+        bench.memory.write_cells(RING + 0x100 * number, (BUFFERS, 20, 0, 0))
+        assert bench.call(71, number, RING + 0x100 * number, 1) == 0
+    assert bench.call(70, 1) == 0
+    bench.memory.write_cells(RING + 0x100 * ring + 8, (20 if ring == 2 else 0, 1))
+    bench.network.coming = [BROADCAST] if ring == 1 else []
+    bench.devices.osi.poll()
+    bench.call(72)
+    assert bench.call(72) == 1 and bench.network.sent == []  # it has stopped
+
+
+def test_a_buffer_of_no_bytes_stops_the_card() -> None:
+    bench = Bench()
+    rings(bench, room=0)
+    bench.network.coming = [BROADCAST]
+    bench.devices.osi.poll()
+    assert bench.call(72) == 1
 
 
 def test_frames_for_others_and_too_large_ones_are_dropped() -> None:
@@ -246,7 +408,8 @@ def test_frames_for_others_and_too_large_ones_are_dropped() -> None:
     bench.network.coming = [other, b"x", BROADCAST + bytes(100), MAC + bytes(54)]
     bench.devices.osi.poll()
     assert bench.devices.enet2 is not None and bench.devices.enet2.dropped == 1
-    assert bench.call(74, 1, 0) == 60 and bench.call(74, 1, 1) == 0
+    assert bench.call(74, 1, 0) == 1 and bench.call(74, 1, 1) == 0
+    assert bench.memory.read_cells(RING + 0x100 + 8, 1) == (60,)
 
 
 def test_split_buffers_go_on_in_the_overflow_ring() -> None:
@@ -381,6 +544,10 @@ def test_pictures_of_each_depth(depth: int, data: bytes, rgb: bytes) -> None:
     assert bench.call(28, 1, depth) == 0
     assert bench.call(59, 7, 0xFF123456) == 0
     bench.screen.write(0, data)
+    assert bench.call(64, 7) == 0x123456
+    if depth == 0:  # what was set is not yet shown
+        assert bench.devices.video.picture().rgb[3:6] == bytes([7, 7, 7])
+    assert bench.call(59, 0x80000000) == 0
     picture = bench.devices.video.picture()
     assert (picture.width, picture.height, picture.rgb[:9]) == (640, 480, rgb)
 
@@ -392,21 +559,78 @@ def test_a_ring_of_samples_is_played_as_time_goes_by() -> None:
     assert bench.call(36, 10, 8192, RING) == bench.call(36, 1) == 0
     bench.clock.now += 24
     bench.devices.osi.poll()
-    assert not bench.raised(12) and bench.sink.samples == b""
+    assert bench.sink.samples == b""
     bench.clock.now += 1
     bench.devices.osi.poll()
-    assert bench.raised(12) and bench.sink.samples == bench.memory.read(RING, 4096)
+    assert bench.sink.samples == bench.memory.read(RING, 4096)
     assert bench.call(36, 11) == 1024
-    assert bench.call(40) == (1, 1, 2)
+    assert not bench.raised(12)  # it tells that the ring begins anew, and no more: a driver counts them
     bench.call(35, 0x10FFFF, 0, 1)
     assert bench.devices.sound.volume == (16, 255)
     bench.clock.now += 25
     bench.devices.osi.poll()
     assert bench.sink.samples[4096:] == bytes(4096) and bench.call(36, 11) == 0
+    assert bench.raised(12) and bench.call(40) == (1, 1, 2)
+    assert bench.call(36, 6, 0x11, 22050) == bench.call(36, 7, 0x11, 22050) == 1  # not while it runs
+    assert bench.call(36, 7, 0x12, 40960) == 0
     bench.clock.now += 3_600_000  # a host that was asleep
     bench.devices.osi.poll()
     assert len(bench.sink.samples) < 1 << 18
     assert bench.call(36, 0) == 0 and bench.sink.stopped == 1
+
+
+def test_what_is_written_is_played_in_buffers_each_of_which_asks_for_the_next() -> None:
+    bench = Bench()
+    content = bytes(range(256)) * 80
+    bench.memory.write(BUFFERS, content)
+    assert bench.call(33, BUFFERS, 8192, 1) == BAD  # in what format?
+    assert bench.call(36, 7, 2, 40960) == 0 and bench.call(36, 2) == 8192
+    assert bench.call(36, 1) == 0
+    bench.devices.osi.poll()
+    assert not bench.raised(12)
+    assert bench.call(36, 5) == 0  # the driver is ready
+    bench.clock.now += 100
+    bench.devices.osi.poll()
+    assert bench.raised(12) and bench.sink.samples == b""
+    assert bench.call(40)[0] == 1  # type: ignore[index]
+    assert bench.call(33, BUFFERS, 8192, 1) == 0 and bench.sink.samples == b""
+    bench.clock.now += 100
+    bench.devices.osi.poll()
+    assert bench.raised(12) and bench.sink.samples == content[:8192]
+    bench.call(40)
+    bench.clock.now += 1000
+    bench.devices.osi.poll()
+    assert not bench.raised(12) and len(bench.sink.samples) == 8192  # nothing new was written
+    assert bench.call(33, BUFFERS + 8192, 12000, 1) == 0
+    assert bench.call(36, 9) == 0  # no interrupt
+    bench.clock.now += 100
+    bench.devices.osi.poll()
+    assert not bench.raised(12) and bench.sink.samples == content[:16384]
+    assert bench.call(36, 0) == 0  # the rest is played to its end
+    assert bench.sink.samples == content[:20192] and bench.sink.stopped == 1
+    assert bench.call(33, RAM - 10, 20, 1) == bench.call(33, 0, 20, 1) == BAD
+
+
+def test_a_guest_that_writes_without_end_is_played_no_faster_than_time_goes_by() -> None:
+    bench = Bench()
+    assert bench.call(36, 7, 2, 40960) == bench.call(36, 1) == 0
+    for _ in range(1000):
+        assert bench.call(33, BUFFERS, 0x80000, 1) == 0
+        bench.devices.osi.poll()
+    assert len(bench.sink.samples) <= 8192
+
+
+def test_a_modes_depths_are_those_that_there_is_memory_for() -> None:
+    bench = Bench(screen=Mode(4000, 3000, 8))
+    listed = []
+    for number in range(1, 8):
+        answer = bench.call(29, number, 0)
+        assert isinstance(answer, tuple) and isinstance(answer[1], int) and isinstance(answer[2], int)
+        assert answer[1] == 7 << 16 | number and answer[2] & 0xFFFF == 0
+        listed.append(answer[2] >> 16)
+        assert [bench.call(29, number, depth) == 1 for depth in range(4)] == [depth >= listed[-1] for depth in range(4)]
+    assert listed == [3, 3, 3, 3, 3, 3, 1]
+    assert bench.call(29, 0, 3) == (0, 7 << 16 | 7, 1 << 16, 4000 << 16 | 3000, 85 << 16, 8, 4000 << 16)
 
 
 # --- the rest ---

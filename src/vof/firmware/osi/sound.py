@@ -13,10 +13,11 @@ from vof.ports import Clock, Memory
 __all__ = ["Sink", "Sound"]
 
 _API = 2
-_BUFFER = 4096
-"""Bytes between two interrupts."""
+_FRAGMENT = 4096
+"""Bytes of a ring that are played at a time."""
+_BUFFER = 2 * _FRAGMENT
+"""Bytes that are played at a time of what is written at a call."""
 _LATENCY = 2048
-_MOST_AT_ONCE = 1 << 20
 _MOST_IN_RING = 1 << 22
 _MOST_BEHIND = 1000
 """Milliseconds that are made up for; what is more is lost, as where a host was stopped."""
@@ -60,12 +61,17 @@ class Sink(Protocol):
 
 
 class Sound:
-    """The sound device. Volume is kept, and samples are written as they are; of a muted one there is silence.
+    """The sound device, which plays as time goes by, in one of two ways.
+
+    With a ring it plays that round and round; the interrupt comes each time that it begins anew, as Mac OS X's driver
+    counts on. Without one it plays what SOUND_WRITE told of, in buffers; the interrupt asks for the next one, once for
+    each that was written, and at RESUME for the first. Volume is kept, and samples are written as they are; of a muted
+    device there is silence.
 
     Args:
         memory: guest memory.
         clock: the time that playing goes by.
-        line: its interrupt: it comes each time that as much was played as `GetBufsize` says.
+        line: its interrupt.
         sink: where sound goes.
         timebase: reads the CPU's time base.
 
@@ -84,22 +90,25 @@ class Sound:
         self._timebase = timebase
         self._format = 0
         self._rate = 0
-        self._ring: tuple[int, int] | None = None
-        self._running = self._paused = False
+        self._running = False
         self._since = 0
         self._played = 0
-        self._position = 0
         self._stamp = 0
+        self._ring: tuple[int, int] | None = None
+        """Address, and the number of fragments."""
+        self._fragment = 0
+        self._source: tuple[int, int] = (0, 0)
+        """Address and size of what is still to be played."""
+        self._asks = False
 
     # The calls
 
     def sound_write(self, buffer: int, length: int, restart: int) -> int:
-        """Play samples; -1 where no format is set, or where it is more than a ring could hold."""
-        if not self._format or length > _MOST_IN_RING:
+        """Play samples next; -1 where no format is set, or where it is more than a ring could hold."""
+        if not buffer or not self._format or length > _MOST_IN_RING:
             return -1
         self._memory.read(buffer + length, 0)
-        for done in range(0, length, _MOST_AT_ONCE):
-            self._put(self._memory.read(buffer + done, min(_MOST_AT_ONCE, length - done)))
+        self._source, self._asks = (buffer, length), True
         return 0
 
     def sound_set_volume(self, volume: int, speaker: int, mute: int) -> int:
@@ -132,15 +141,12 @@ class Sound:
         """The commands without a parameter."""
         if command == _Control.STOP:
             self._stop()
-        elif command == _Control.PAUSE:
-            self._paused = True
-        elif command == _Control.RESUME:
-            self._paused = False
-            self._since, self._played = self._clock.milliseconds(), 0
+        elif command in (_Control.PAUSE, _Control.RESUME):
+            self._asks = self._running and command == _Control.RESUME
         elif command == _Control.GET_BUFFER_SIZE:
             return _BUFFER
         elif command == _Control.GET_RING_SAMPLE:
-            return self._position // self._frame if self._format else 0
+            return self._fragment * _FRAGMENT // self._frame if self._format else 0
         elif command == _Control.GET_SAMPLE_LATENCY:
             return _LATENCY
         elif command not in (_Control.FLUSH, _Control.OSX_DRIVER_VERSION, _Control.GET_SAMPLE_OFFSET):
@@ -149,22 +155,21 @@ class Sound:
 
     def poll(self) -> None:
         """Play what time has come for."""
-        if not self._running or self._paused:
+        if not self._running:
             return
-        now = self._clock.milliseconds()
-        if now - self._since > _MOST_BEHIND:
-            now_frames = (now - self._since) * self._rate // 1000
-            self._played = max(self._played, now_frames - _MOST_BEHIND * self._rate // 1000)
-        due = (now - self._since) * self._rate // 1000 - self._played
-        frames = _BUFFER // self._frame
+        elapsed = (self._clock.milliseconds() - self._since) * self._rate // 1000
+        self._played = max(self._played, elapsed - _MOST_BEHIND * self._rate // 1000)
         try:
-            while due >= frames:
-                self._play(frames * self._frame)
-                self._played += frames
-                due -= frames
-                self._stamp = self._timebase()
-                self._line.set(True)
+            if self._ring is not None:
+                frames = _FRAGMENT // self._frame
+                while elapsed - self._played >= frames:
+                    self._play_fragment(*self._ring)
+                    self._played += frames
+            else:
+                while elapsed >= self._played:
+                    self._played += self._play_written() or _BUFFER // self._frame
         except (GuestFault, PortError):
+            self._source = (0, 0)
             self._stop()
 
     # How it plays
@@ -177,46 +182,67 @@ class Sound:
     def _set_format(self, kind: int, rate: int, *, keep: bool) -> int:
         if kind & ~_STEREO not in (_U8, _S16_BIG, _S16_LITTLE) or rate not in _RATES:
             return -1
+        if keep and (kind, rate) == (self._format, self._rate):
+            return 0
+        if self._running:
+            return 1
         if keep:
-            self._format, self._rate = kind, rate
-            self._position = 0
             channels = 2 if kind & _STEREO else 1
             self._sink.start(rate, channels, 8 if kind & _U8 else 16, bool(kind & _S16_BIG))
+            self._format, self._rate = kind, rate
         return 0
 
     def _set_ring(self, size: int, address: int) -> int:
-        if not address or not size:
+        if not address:
             self._ring = None
             return 0
-        if size > _MOST_IN_RING or size % _BUFFER:
+        if not _FRAGMENT <= size <= _MOST_IN_RING:
             return -1
         self._memory.read(address, size)
-        self._ring, self._position = (address, size), 0
+        self._ring, self._fragment = (address, size // _FRAGMENT), 0
         return 0
 
     def _start(self) -> int:
         if self._running or not self._format:
             return -1
-        self._running, self._paused = True, False
-        self._since, self._played, self._position = self._clock.milliseconds(), 0, 0
+        self._running, self._asks = True, False
+        self._since, self._played, self._fragment = self._clock.milliseconds(), 0, 0
         return 0
 
     def _stop(self) -> None:
+        if not self._running:
+            return
         self._running = False
         self._line.set(False)
-        if self._format:
+        try:
+            while self._play_written():
+                pass
             self._sink.stop()
+        except (GuestFault, PortError):
+            self._source = (0, 0)
 
-    def _play(self, size: int) -> None:
-        """Play the next bytes of the ring. Without one the guest writes at the interrupt."""
-        if self._ring is None:
-            return
-        address, length = self._ring
-        while size:
-            count = min(size, length - self._position)
-            self._put(self._memory.read(address + self._position, count))
-            self._position = (self._position + count) % length
-            size -= count
+    def _play_fragment(self, address: int, fragments: int) -> None:
+        self._put(self._memory.read(address + self._fragment * _FRAGMENT, _FRAGMENT))
+        self._fragment += 1
+        if self._fragment == fragments:
+            self._fragment = 0
+            self._interrupt()
+
+    def _play_written(self) -> int:
+        """Play a buffer of what was written, and ask for more; how many frames that were."""
+        address, size = self._source
+        count = min(size, _BUFFER)
+        self._source = address + count, size - count
+        if count:
+            self._put(self._memory.read(address, count))
+        if self._asks and self._running:
+            self._asks = False
+            self._interrupt()
+        return count // self._frame
+
+    def _interrupt(self) -> None:
+        self._stamp = self._timebase()
+        self._line.set(True)
 
     def _put(self, samples: bytes) -> None:
         samples = samples[: len(samples) - len(samples) % self._frame]
