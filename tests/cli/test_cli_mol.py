@@ -18,6 +18,8 @@ def test_nvram_is_kept_and_a_picture_and_sound_are_left(tmp_path: Path) -> None:
         + struct.pack(">7I", 52, 7, 0x5A, 0, 0, 0, 0)
         + struct.pack(">7I", 36, 7, 0x12, 22050, 0, 0, 0)
         + struct.pack(">7I", 33, 0x300000, 400, 0, 0, 0, 0)
+        + struct.pack(">7I", 36, 1, 0, 0, 0, 0, 0)
+        + struct.pack(">7I", 36, 0, 0, 0, 0, 0, 0)
     )
     (tmp_path / "arena").write_bytes(bytes([1, 2]) * 0x100)
     arguments = ["boot", "-machine", "mol", "-kernel", str(build_mol("calls", tmp_path)), "--clock", "virtual"]

@@ -34,7 +34,11 @@ MACHINE = Group(
         Option(("-netdev",), "TYPE[,OPTION=VALUE...]", "the host's side of a network", repeats=True),
         Option(("-display",), "none|web|png", "the screen of mol: a web page, web,port=N; or at the end png,path=FILE"),
         Option(("-g",), "WxH[xDEPTH]", "its size, as in 800x600x32"),
-        Option(("-audiodev",), "none|wav,path=FILE", "where its sound goes"),
+        Option(
+            ("-audiodev",),
+            "none|host|wav,path=FILE",
+            "where its sound goes: the host's pipewire, pa or alsa, or a file",
+        ),
         Option(("-device",), "DRIVER[,OPTION=VALUE...]", "a device", repeats=True),
     ),
 )

@@ -61,7 +61,7 @@ class Config:
         inject: faults that strike, as `vof.vm.faults` spells them: `claim:when=3`.
         nvram: a file that keeps the machine's NVRAM from run to run; "" for none.
         display: what shows the screen of `mol`: `none`, `web,port=5900` or `png,path=FILE`.
-        audiodev: what its sound goes to: `none` or `wav,path=FILE`.
+        audiodev: what its sound goes to: `none`, `host`, `pipewire`, `pa`, `alsa` or `wav,path=FILE`.
         geometry: the screen's usual size and depth, `800x600x32`.
         resources: what its boot helper tells a guest, `KEY=TEXT`.
         pseudo_files: the files of its pseudo file system, `NAME=FILE`.

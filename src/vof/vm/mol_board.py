@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vof.backends.disks import RawDisk
 from vof.backends.nvram_file import NvramFile
+from vof.backends.sound_player import Player
 from vof.engines.unicorn.interrupts import Interrupts
 from vof.engines.unicorn.models import find_model
 from vof.errors import UsageError
@@ -23,13 +24,12 @@ from vof.machines.nvram import Nvram
 from vof.memory import GuestMemory
 from vof.outcomes import Jump
 from vof.vm.boards import MODEL, LocalDevices, PlainBoard, describe_generic, unicorn_engine
+from vof.vm.mol_sound import Silence, Sound, open_sound
 
 if TYPE_CHECKING:
     from vof.backends import HostClock, VirtualClock
     from vof.backends.screen_page import ScreenPage
-    from vof.backends.sound_file import WavFile
     from vof.engines.trap import Hello
-    from vof.firmware.osi.sound import Sink
     from vof.machines.machine import Machine, Site
     from vof.vm.config import Config
 
@@ -63,19 +63,6 @@ class StillClock:
     def wall(self) -> int:
         """Port `Clock`."""
         return self._clock.wall()
-
-
-class Silence:
-    """Where sound goes that nobody hears."""
-
-    def start(self, rate: int, channels: int, bits: int, big_endian: bool) -> None:
-        """See `Sink`."""
-
-    def write(self, samples: bytes) -> None:
-        """See `Sink`."""
-
-    def stop(self) -> None:
-        """See `Sink`."""
 
 
 class MolBoard(PlainBoard):
@@ -121,10 +108,7 @@ class MolBoard(PlainBoard):
         self._ticks: Callable[[], int] | None = None
         self._page: ScreenPage | None = None
         self._picture_path = ""
-        self._wav: WavFile | None = None
-        self._sink: Sink = Silence()
-        self._open_display(config.display)
-        self._open_sound(config.audiodev)
+        self._sink: Sound = Silence()
         self._devices = devices = LocalDevices(config, clock, wrap, _no_place)
         self.disks = devices.overlays
         self._units = tuple(
@@ -158,6 +142,12 @@ class MolBoard(PlainBoard):
             variables=config.variable_values,
             tree=mol_tree(len(self._units), network=bool(devices.cards), scsi=bool(self._targets)),
         )
+        try:
+            self._sink = open_sound(config.audiodev)
+            self._open_display(config.display)
+        except BaseException:
+            self.close()
+            raise
 
     # What is behind the devices
 
@@ -178,17 +168,6 @@ class MolBoard(PlainBoard):
             self.notices.append(f"the screen is at {page.address}")
         else:
             raise UsageError(f"-display {text}: there are none, web, web,port=NUMBER and png,path=FILE")
-
-    def _open_sound(self, text: str) -> None:
-        if text in ("", "none"):
-            return
-        kind, _, rest = text.partition(",")
-        option, _, value = rest.partition("=")
-        if kind != "wav" or option != "path" or not value:
-            raise UsageError(f"-audiodev {text}: there are none and wav,path=FILE")
-        from vof.backends.sound_file import WavFile
-
-        self._sink = self._wav = WavFile(value)
 
     # See `Board`
 
@@ -303,8 +282,9 @@ class MolBoard(PlainBoard):
         """See `Board`."""
         if self._page is not None:
             self._page.close()
-        if self._wav is not None:
-            self._wav.close()
+        self._sink.close()
+        if isinstance(self._sink, Player) and self._sink.failure:
+            self.notices.append(self._sink.failure)
         for file in self._files.values():
             file.close()
         self._devices.close()

@@ -48,7 +48,7 @@ class Sink(Protocol):
     """Where sound goes. All raise `PortError`."""
 
     def start(self, rate: int, channels: int, bits: int, big_endian: bool) -> None:
-        """Samples of this kind follow: so many frames a second."""
+        """Samples of this kind follow: so many frames a second. It may be said again at any time."""
         ...
 
     def write(self, samples: bytes) -> None:
@@ -187,10 +187,12 @@ class Sound:
         if self._running:
             return 1
         if keep:
-            channels = 2 if kind & _STEREO else 1
-            self._sink.start(rate, channels, 8 if kind & _U8 else 16, bool(kind & _S16_BIG))
+            self._tell_kind(kind, rate)
             self._format, self._rate = kind, rate
         return 0
+
+    def _tell_kind(self, kind: int, rate: int) -> None:
+        self._sink.start(rate, 2 if kind & _STEREO else 1, 8 if kind & _U8 else 16, bool(kind & _S16_BIG))
 
     def _set_ring(self, size: int, address: int) -> int:
         if not address:
@@ -248,4 +250,5 @@ class Sound:
         samples = samples[: len(samples) - len(samples) % self._frame]
         if self.muted:
             samples = bytes([0x80 if self._format & _U8 else 0]) * len(samples)
+        self._tell_kind(self._format, self._rate)  # which a sink that was there before a snapshot doesn't know
         self._sink.write(samples)
