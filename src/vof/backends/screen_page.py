@@ -1,85 +1,64 @@
-"""A screen as a web page of this machine's own: the picture several times a second, and the keyboard."""
+"""A screen as a web page of this machine's own: the picture while it changes, keyboard and mouse."""
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+from vof.backends.screen_document import screen_document
 from vof.backends.screen_image import Shown, png_bytes
+from vof.backends.screen_keys import adb_codes
 from vof.errors import UsageError
 
-__all__ = ["ScreenPage"]
+__all__ = ["Key", "Pointer", "ScreenPage"]
 
-_MOST_KEYS = 1024
-_LARGEST_POST = 4096
-_PAGE = b"""<!doctype html>
-<meta charset="utf-8"><title>vof: screen</title>
-<style>body { margin: 0; background: #222; color: #ccc; font: 14px sans-serif; text-align: center }
-img { margin-top: 1em; image-rendering: pixelated; outline: 1px solid #555 }</style>
-<img id="screen" alt="the machine's screen"><p id="note">What you type goes to the machine.</p>
-<script>
-const screen = document.getElementById("screen"), note = document.getElementById("note");
-function again() { setTimeout(() => { screen.src = "screen.png?" + Date.now(); }, 100); }
-screen.onload = again;
-screen.onerror = () => { note.textContent = "The machine has ended."; };
-again();
-for (const kind of ["keydown", "keyup"])
-  addEventListener(kind, event => {
-    if (event.repeat) return;
-    event.preventDefault();
-    fetch("key", { method: "POST", body: JSON.stringify([event.code, kind === "keydown"]) });
-  });
-</script>
-"""
-_CODES = {
-    **{f"Key{letter}": letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
-    **{f"Digit{digit}": digit for digit in "0123456789"},
-    "Minus": "-",
-    "Equal": "=",
-    "BracketLeft": "[",
-    "BracketRight": "]",
-    "Backslash": "\\",
-    "Semicolon": ";",
-    "Quote": "'",
-    "Backquote": "`",
-    "Comma": ",",
-    "Period": ".",
-    "Slash": "/",
-    "Space": " ",
-    "Enter": "\n",
-    "Tab": "\t",
-    "Backspace": "\b",
-    "Escape": "\x1b",
-}
-_ADB = {
-    "ShiftLeft": 0x38,
-    "ShiftRight": 0x7B,
-    "ControlLeft": 0x36,
-    "ControlRight": 0x7D,
-    "AltLeft": 0x3A,
-    "AltRight": 0x7C,
-    "MetaLeft": 0x37,
-    "MetaRight": 0x37,
-    "CapsLock": 0x39,
-    "ArrowLeft": 0x3B,
-    "ArrowRight": 0x3C,
-    "ArrowDown": 0x3D,
-    "ArrowUp": 0x3E,
-    "Home": 0x73,
-    "End": 0x77,
-    "PageUp": 0x74,
-    "PageDown": 0x79,
-    "Delete": 0x75,
-    "Insert": 0x72,
-    **{f"F{number}": code for number, code in enumerate(bytes.fromhex("7a7863766061626465 6d676f"), 1)},
-}
+_MOST_WAITING = 1024
+_LARGEST_POST = 1 << 14
+_LARGEST_NUMBER = 0x7FFF
+_HOSTS = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that went down or up.
+
+    Attributes:
+        code: its ADB code.
+        down: whether it went down.
+    """
+
+    code: int
+    down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The mouse was moved, or its buttons have changed.
+
+    Attributes:
+        x, y: where it is, in dots; or by how much it was moved.
+        size: width and height of the screen that it is on; None for a move by a distance.
+        buttons: those that are down: bit 0 is the left one, bit 1 the right one, bit 2 the one between them.
+    """
+
+    x: int
+    y: int
+    size: tuple[int, int] | None
+    buttons: int
 
 
 class ScreenPage:
     """The page, and its server on the loopback address.
+
+    A page of somebody else's in the same browser can neither look nor type: a request that names another host than this
+    one, or comes from another page, is refused.
 
     Args:
         port: its port; 0 for any.
@@ -89,49 +68,84 @@ class ScreenPage:
         address: where a browser finds it.
 
     Raises:
-        UsageError: the port can't be had, or the library for pictures isn't installed.
+        UsageError: the port can't be had.
     """
 
     def __init__(self, port: int, characters: Callable[[str], int]) -> None:
-        png_bytes(_Blank())
         self._picture: Callable[[], Shown] = _Blank
-        self._keys: deque[tuple[int, bool]] = deque(maxlen=_MOST_KEYS)
-        self._codes = {code: characters(character) for code, character in _CODES.items()} | _ADB
+        self._state: Callable[[], object] | None = None
+        self._input: deque[Key | Pointer] = deque(maxlen=_MOST_WAITING)
+        self._codes = adb_codes(characters)
+        self._latest: tuple[str, bytes] = ("", b"")
+        self.document = screen_document(self._codes)
         page = self
 
         class Handler(_Handler):
             shown = page
 
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as error:
             raise UsageError(f"-display web,port={port}: {error.strerror}") from None
-        self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True, name="vof-screen").start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="vof-screen").start()
 
-    def show(self, picture: Callable[[], Shown]) -> None:
-        """Show what this gives from now on."""
-        self._picture = picture
+    def show(self, picture: Callable[[], Shown], state: Callable[[], object] | None = None) -> None:
+        """Show what this gives from now on.
 
-    def take_keys(self) -> Iterator[tuple[int, bool]]:
-        """The keys that went down or up since the last time: ADB codes, and whether it was down."""
-        while self._keys:
-            yield self._keys.popleft()
+        Args:
+            picture: gives the picture.
+            state: gives something that differs where the picture does, and is sooner made.
+        """
+        self._picture, self._state = picture, state
 
-    def picture(self) -> bytes:
-        """What the screen shows, as PNG."""
-        return png_bytes(self._picture())
+    def take_input(self) -> Iterator[Key | Pointer]:
+        """What was done at keyboard and mouse since the last time."""
+        while self._input:
+            yield self._input.popleft()
 
-    def type(self, code: str, down: bool) -> None:
-        """A browser's key; those that this keyboard hasn't are left out."""
-        if code in self._codes:
-            self._keys.append((self._codes[code], down))
+    def picture(self, seen: str = "") -> tuple[str, bytes]:
+        """What the screen shows: what it is to be asked by the next time, and the PNG; none where it is as was seen."""
+        picture = None if self._state is not None else self._picture()
+        told = zlib.crc32(picture.rgb) if picture is not None else hash(self._state and self._state())
+        tag = f"{told & 0xFFFFFFFFFFFFFFFF:x}"
+        if tag == seen:
+            return tag, b""
+        latest = self._latest
+        if latest[0] != tag:
+            latest = self._latest = tag, png_bytes(picture or self._picture())
+        return latest
+
+    def put(self, text: bytes) -> None:
+        """Input as the page sends it. Keys that this keyboard hasn't are left out.
+
+        Args:
+            text: a list of `["key", name, down]`, `["to", x, y, width, height, buttons]`, `["by", dx, dy, buttons]`.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            found = [self._parse(*event) for event in json.loads(text)]
+        except (TypeError, RecursionError):
+            raise ValueError("no list of input") from None
+        self._input.extend(event for event in found if event is not None)
 
     def close(self) -> None:
         """Be gone."""
         self._server.shutdown()
         self._server.server_close()
+
+    def _parse(self, kind: object, *values: Any) -> Key | Pointer | None:
+        if kind == "key":
+            name, down = values
+            return Key(self._codes[name], bool(down)) if name in self._codes else None
+        numbers = [max(-_LARGEST_NUMBER, min(value, _LARGEST_NUMBER)) for value in values if type(value) is int]
+        if kind == "by" and len(numbers) == len(values) == 3:
+            return Pointer(numbers[0], numbers[1], None, numbers[2] & 7)
+        if kind == "to" and len(numbers) == len(values) == 5 and min(numbers) >= 0:
+            return Pointer(numbers[0], numbers[1], (numbers[2], numbers[3]), numbers[4] & 7)
+        raise ValueError("no such input")
 
 
 class _Blank:
@@ -141,35 +155,68 @@ class _Blank:
     rgb = bytes(3)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that went away, and a machine that did, are no news."""
+        if not isinstance(sys.exception(), OSError | ValueError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     shown: ScreenPage
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    """Seconds that a connection may say nothing."""
 
     def do_GET(self) -> None:
         """The page or the picture."""
-        path = self.path.partition("?")[0]
-        if path == "/":
-            self._answer("text/html; charset=utf-8", _PAGE)
+        path, _, query = self.path.partition("?")
+        if not self._is_ours():
+            self.send_error(403)
+        elif path == "/":
+            self._answer(200, "text/html; charset=utf-8", self.shown.document)
         elif path == "/screen.png":
-            self._answer("image/png", self.shown.picture())
+            seen, data = self.shown.picture(query.removeprefix("seen="))
+            self._answer(200 if data else 204, "image/png", data, seen)
         else:
             self.send_error(404)
 
     def do_POST(self) -> None:
-        """A key."""
-        try:
-            length = int(self.headers.get("Content-Length", "0"))
-            code, down = json.loads(self.rfile.read(min(length, _LARGEST_POST)))
-            self.shown.type(str(code), bool(down))
-        except (ValueError, TypeError):
-            self.send_error(400)
-            return
-        self._answer("text/plain", b"")
+        """Input."""
+        length = self.headers.get("Content-Length", "")
+        if not self._is_ours():
+            self.send_error(403)
+        elif self.path != "/input":
+            self.send_error(404)
+        elif not (length.isascii() and length.isdigit()) or len(length) > 9:
+            self.send_error(411)
+        elif int(length) > _LARGEST_POST:
+            self.send_error(413)
+        else:
+            try:
+                self.shown.put(self.rfile.read(int(length)))
+            except ValueError:
+                self.send_error(400)
+            else:
+                self._answer(204, "text/plain", b"")
 
-    def _answer(self, kind: str, data: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
+    def _is_ours(self) -> bool:
+        """Whether it is this page that asks: a browser tells the host that it believes to ask, and whose page does."""
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        return host.partition(":")[0] in _HOSTS and origin in (None, f"http://{host}")
+
+    def _answer(self, status: int, kind: str, data: bytes, seen: str = "") -> None:
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+        if seen:
+            self.send_header("X-Seen", seen)
         self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         self.end_headers()
         self.wfile.write(data)
 

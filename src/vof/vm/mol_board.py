@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vof.engines.trap import Hello
     from vof.machines.machine import Machine, Site
     from vof.vm.config import Config
+    from vof.vm.mol_input import PageInput
 
 __all__ = ["MolBoard"]
 
@@ -107,6 +108,7 @@ class MolBoard(PlainBoard):
         self._framebuffer: GuestMemory | None = None
         self._ticks: Callable[[], int] | None = None
         self._page: ScreenPage | None = None
+        self._input: PageInput | None = None
         self._picture_path = ""
         self._sink: Sound = Silence()
         self._devices = devices = LocalDevices(config, clock, wrap, _no_place)
@@ -163,8 +165,10 @@ class MolBoard(PlainBoard):
             self._picture_path = value
         elif kind == "web" and (not rest or option == "port"):
             from vof.backends.screen_page import ScreenPage
+            from vof.vm.mol_input import PageInput
 
             page = self._page = ScreenPage(_port(value), _adb_code)
+            self._input = PageInput(page)
             self.notices.append(f"the screen is at {page.address}")
         else:
             raise UsageError(f"-display {text}: there are none, web, web,port=NUMBER and png,path=FILE")
@@ -255,7 +259,7 @@ class MolBoard(PlainBoard):
         interrupts.lines = devices.pic
         interrupts.poll = self._poll
         if self._page is not None:
-            self._page.show(devices.video.picture)
+            self._page.show(devices.video.picture, devices.video.state)
 
     def describe(self) -> dict[str, Any]:
         """See `Board`."""
@@ -293,9 +297,8 @@ class MolBoard(PlainBoard):
 
     def _poll(self) -> None:
         devices: MolDevices = self.state.devices
-        if self._page is not None:
-            for key, down in self._page.take_keys():
-                (devices.keyboard.press if down else devices.keyboard.release)(key)
+        if self._input is not None:
+            self._input.give(devices)
         devices.osi.poll()
 
     def _nap(self) -> None:

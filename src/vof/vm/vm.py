@@ -235,7 +235,7 @@ class VM:
         """Write what the screen of `mol` shows to a PNG file.
 
         Raises:
-            UsageError: it can't be written, Pillow is missing (`pip install 'vof[screen]'`), or as for `devices`.
+            UsageError: it can't be written, or as for `devices`.
         """
         from vof.backends.screen_image import write_png
 

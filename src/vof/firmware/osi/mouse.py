@@ -38,6 +38,16 @@ class Mouse:
         self._delta = (0, 0)
         self._place: tuple[int, int, int, int] | None = None
 
+    @property
+    def held(self) -> int:
+        """The buttons that are down, as `buttons` has them."""
+        return self._buttons
+
+    @property
+    def unread(self) -> bool:
+        """Whether the guest has not yet asked what was done."""
+        return self._line.raised
+
     # For people
 
     def move(self, dx: int, dy: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import Protocol
+from zlib import crc32
 
 from vof.firmware.osi.modes import DEPTHS, Mode, standard_modes
 from vof.firmware.osi.pic import Line
@@ -109,6 +110,10 @@ class Video:
         rgb = bytearray(3 * mode.width * mode.height)
         rgb[0::3], rgb[1::3], rgb[2::3] = planes
         return Picture(mode.width, mode.height, bytes(rgb))
+
+    def state(self) -> object:
+        """Something that differs where the picture does, and is sooner made."""
+        return self.mode, self._power, self._shown, crc32(self._framebuffer.read(0, self.mode.size))
 
     def poll(self) -> None:
         """Raise the interrupt at each refresh, if the guest wants that."""
