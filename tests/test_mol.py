@@ -13,7 +13,7 @@ from build import build_mol
 from PIL import Image, ImageChops
 
 from vof.errors import UsageError
-from vof.vm import VM, Config, EndReason
+from vof.vm import VM, Config, EndReason, ExpectTimeout
 
 PICTURES = Path(__file__).parent / "data" / "mol"
 PATIENCE = 60
@@ -70,6 +70,19 @@ def test_arp_ping_and_a_file_by_tftp(tmp_path: Path) -> None:
         "kick of a card that has stopped: 1",
         "done",
     ]
+
+
+def test_a_snapshot_in_the_middle_of_a_transfer(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "file").write_bytes(hashlib.shake_128(b"tftp").digest(1_000_001))
+    with VM(machine="mol", kernel=str(build_mol("net", tmp_path)), netdevs=[f"user,tftp={tmp_path / 'served'}"]) as vm:
+        vm.expect("ping: 1", PATIENCE)
+        with pytest.raises(ExpectTimeout):
+            vm.expect("done", 0.05)
+        amid = vm.snapshot()
+        first = vm.expect("done", PATIENCE)
+        vm.restore(amid)
+        assert vm.expect("done", PATIENCE) == first and b"1000001 bytes" in first
 
 
 # --- the screen ---

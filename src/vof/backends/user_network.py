@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections import deque
 
@@ -78,6 +79,14 @@ class UserNetwork:
     def mac(self) -> bytes:
         """Port `Network`."""
         return self._mac
+
+    def state(self) -> bytes:
+        """What a snapshot keeps: frames on their way, leases and transfers."""
+        return pickle.dumps((self._frames, self._leases, self._fragments, self._tftp, self._sent))
+
+    def restore(self, state: bytes) -> None:
+        """Be as when that was taken."""
+        self._frames, self._leases, self._fragments, self._tftp, self._sent = pickle.loads(state)
 
     def receive(self, milliseconds: int) -> bytes:
         """Port `Network`; comes back at once."""

@@ -121,6 +121,11 @@ class Board(Protocol):
         ...
 
     @property
+    def networks(self) -> Sequence[UserNetwork]:
+        """The networks that a snapshot takes along."""
+        ...
+
+    @property
     def ports(self) -> dict[str, object]:
         """What a snapshot has names for in place of the thing itself: back ends."""
         ...
@@ -196,13 +201,14 @@ class PlainBoard:
     """What a board without disks of its own says.
 
     Attributes:
-        state, disks, notices, tend: see `Board`.
+        state, disks, networks, notices, tend: see `Board`.
     """
 
     movable_at = 0x400000
 
     def __init__(self) -> None:
         self.disks: Sequence[OverlayDisk] = ()
+        self.networks: Sequence[UserNetwork] = ()
         self.state: Any = None
         self.notices: list[str] = []
         self.tend: Callable[[], object] = _nothing
@@ -377,7 +383,7 @@ class LocalDevices:
         place: how a disk of this number is attached; None where the machine has no controllers.
 
     Attributes:
-        overlays: the disks that a snapshot takes along.
+        overlays, user_networks: the disks and networks that a snapshot takes along.
         drives: the opened drives, each of the disk at its place.
         disks, cards: what the machine gets.
 
@@ -396,6 +402,7 @@ class LocalDevices:
         self.drives: list[Drive] = []
         self._networks: list[QemuUserNetwork] = []
         self.overlays: list[OverlayDisk] = []
+        self.user_networks: list[UserNetwork] = []
         self.disks: tuple[Disk, ...] = ()
         self.cards: tuple[Card, ...] = ()
         if config.netdevs:
@@ -441,6 +448,7 @@ class LocalDevices:
             else:
                 options = parse_user_netdev(value)
                 name, network = options.id or name, UserNetwork(options)
+                self.user_networks.append(network)
             cards.append(Card(name, wrap(f"network{number}", "network", network)))
         self.cards = tuple(cards)
 
@@ -494,7 +502,7 @@ class _UnicornPseries(PlainBoard):
         self._image = config.nvram_image
         self._variables = config.variable_values
         self._devices = LocalDevices(config, clock, wrap, _vscsi_place)
-        self.disks = self._devices.overlays
+        self.disks, self.networks = self._devices.overlays, self._devices.user_networks
 
     @property
     def load_limit(self) -> int:
@@ -622,7 +630,7 @@ class _Generic(PlainBoard):
             )
         self._hypervisor = VirtualHypervisor()
         self._devices = LocalDevices(config, clock, wrap, _no_place)
-        self.disks = self._devices.overlays
+        self.disks, self.networks = self._devices.overlays, self._devices.user_networks
         devices = self._devices
         self._options = replace(
             self._options, disks=devices.disks, cards=devices.cards, variables=config.variable_values

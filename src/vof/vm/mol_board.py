@@ -112,7 +112,7 @@ class MolBoard(PlainBoard):
         self._picture_path = ""
         self._sink: Sound = Silence()
         self._devices = devices = LocalDevices(config, clock, wrap, _no_place)
-        self.disks = devices.overlays
+        self.disks, self.networks = devices.overlays, devices.user_networks
         self._units = tuple(
             Unit(
                 disk.block,

@@ -27,6 +27,7 @@ class Snapshot:
         engine: CPU, RAM and trap.
         firmware: the firmware and the machine, frozen.
         disks: what the guest has written to each drive since the first snapshot.
+        networks: frames on their way, leases and transfers of each network.
         clock: nanoseconds: where a virtual clock stands, or how long the host's has run.
         console: what is typed and not yet read.
         handed_over: whether the guest's own driver has the console.
@@ -37,6 +38,7 @@ class Snapshot:
     engine: EngineState
     firmware: bytes
     disks: tuple[OverlayState, ...]
+    networks: tuple[bytes, ...]
     clock: int
     console: bytes
     handed_over: bool

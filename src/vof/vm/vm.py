@@ -417,6 +417,7 @@ class VM:
             engine=engine.take_state(),
             firmware=frozen,
             disks=tuple(disk.state() for disk in self._board.disks),
+            networks=tuple(network.state() for network in self._board.networks),
             clock=self._clock.elapsed,
             console=self.console.take_typed(),
             handed_over=self.console.handed_over,
@@ -437,6 +438,8 @@ class VM:
         self._board.resume()
         for disk, state in zip(self._board.disks, snapshot.disks, strict=True):
             disk.restore(state)
+        for network, kept in zip(self._board.networks, snapshot.networks, strict=True):
+            network.restore(kept)
         self._clock.elapsed = snapshot.clock
         self.console.put_typed(snapshot.console, snapshot.handed_over)
         engine.put_state(snapshot.engine)
