@@ -140,7 +140,7 @@ class _Running:
         except subprocess.TimeoutExpired:
             self._kill()
         else:
-            failed = self._broke
+            failed = self._broke or self._process.returncode != 0
         self._process.wait()
         self._thread.join()
         self._said.seek(0)
