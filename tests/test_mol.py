@@ -6,6 +6,7 @@ import hashlib
 import re
 import struct
 import subprocess
+import wave
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,26 @@ def test_ten_thousand_scattered_requests_copy_a_disk(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "to").read_bytes() == content
     assert not any((tmp_path / "kept").read_bytes())
+
+
+def test_a_cd_on_scsi_is_copied_to_a_disk(tmp_path: Path) -> None:
+    content = hashlib.shake_128(b"cd").digest(20 * 2048)
+    (tmp_path / "cd").write_bytes(content)
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    drives = [f"file={tmp_path / 'disk'},format=raw,if=scsi", f"file={tmp_path / 'cd'},if=scsi,media=cdrom"]
+    with VM(machine="mol", kernel=str(build_mol("scsi", tmp_path, others=["vectors.S"])), drives=drives) as vm:
+        said = lines_of(vm.expect("done", PATIENCE))
+    assert said == [
+        "0: kind 0, VIRTUAL DISK    last 7ff, 512 bytes each",
+        "1: kind 5, VIRTUAL CD-ROM  last 13, 2048 bytes each",
+        "2: nobody",
+        "read: 0, 16384 bytes",
+        "written: 0, 16384 bytes",
+        "a CD: 2, key 7, code 27",
+        "table of contents: 20 bytes, lead-out at 14",
+        "done",
+    ]
+    assert (tmp_path / "disk").read_bytes() == bytes(2048) + content[:16384] + bytes((1 << 20) - 18432)
 
 
 # --- the network ---
@@ -159,6 +180,31 @@ def test_a_run_with_a_virtual_clock_is_repeated_exactly(tmp_path: Path) -> None:
             vm.expect("ready\r\n", PATIENCE)
             ends.append((vm._clock.elapsed, vm.engine.registers(), bytes(vm.engine.memory.read(0x100000, 0x20000))))
     assert ends[0] == ends[1]
+
+
+# --- sound ---
+
+
+def test_a_ring_and_written_buffers_are_heard(tmp_path: Path) -> None:
+    program = str(build_mol("sound", tmp_path, others=["vectors.S"]))
+    heard = []
+    for name in ("first.wav", "second.wav"):
+        with VM(machine="mol", kernel=program, clock="virtual", audiodev=f"wav,path={tmp_path / name}") as vm:
+            said = lines_of(vm.expect("done", PATIENCE))
+        with wave.open(str(tmp_path / name)) as file:
+            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (44100, 2, 2)
+            heard.append(file.readframes(file.getnframes()))
+    assert said == [
+        *("format: 0", "ring: 0", "start: 0"),
+        *(f"interrupt {number}, later: 1" for number in (1, 2, 3)),
+        "at sample 0",
+        "buffers of 8192 bytes, start: 0",
+        *(f"interrupt {number}, later: 1" for number in (4, 5, 6)),
+        "done",
+    ]
+    ring = bytes((index * 7 + (index >> 8)) & 0xFF for index in range(0x4000))
+    swapped = b"".join(ring[at : at + 2][::-1] for at in range(0, len(ring), 2))
+    assert heard == [swapped * 4] * 2  # three times round, and once in two buffers
 
 
 # --- the tree ---
