@@ -1,4 +1,4 @@
-/* ARP, echo and a file by TFTP, over the rings of the network card. */
+/* ARP, echo and a file by TFTP, over the rings of the network card; over the older card where there is a file `older`. */
 #include "osi.h"
 
 #define COUNT 8
@@ -8,6 +8,50 @@ static struct osi_frame rings[2][COUNT] __attribute__((aligned(16)));
 static uint8_t buffers[2 * COUNT][2048] __attribute__((aligned(2048)));
 static struct osi_net net;
 static uint8_t out[1514], mine[4] = {10, 0, 2, 15}, host[4] = {10, 0, 2, 2}, host_mac[6];
+
+static int older;
+
+static void transmit(uint32_t size)
+{
+    if (older)
+        osi(OSI_ENET_SEND_PACKET, 0, osi_address(out), size);
+    else
+        osi_net_send(&net, out, size);
+}
+
+static uint32_t receive(void **frame)
+{
+    if (!older)
+        return osi_net_receive(&net, frame);
+    uint32_t status = osi(OSI_ENET_GET_STATUS, 0);
+    if (!status || osi(OSI_ENET_GET_PACKET, 0, osi_address(buffers)))
+        return 0;
+    *frame = buffers;
+    return status & 0xffff;
+}
+
+static void done(void)
+{
+    if (!older)
+        osi_net_done(&net);
+}
+
+static int start(void)
+{
+    if (!older)
+        return osi_net_start(&net, rings[0], rings[1], COUNT, buffers);
+    return osi(OSI_ENET_OPEN, 0) || osi(OSI_ENET_GET_ADDR, 0, osi_address(net.mac)) || osi(OSI_ENET_CONTROL, 0, 1);
+}
+
+static int stop(void)
+{
+    if (older) {
+        osi(OSI_ENET_CONTROL, 0, 2);
+        return (int)osi(OSI_ENET_GET_PACKET, 0, osi_address(buffers));
+    }
+    osi(OSI_ENET2_CNTRL, 2);
+    return (int)osi(OSI_ENET2_KICK);
+}
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -50,7 +94,7 @@ static void send_ip(uint32_t protocol, uint32_t bytes)
     memcpy(out + 26, mine, 4);
     memcpy(out + 30, host, 4);
     put16(out + 24, sum(out + 14, 20));
-    osi_net_send(&net, out, 34 + bytes < 60 ? 60 : 34 + bytes);
+    transmit(34 + bytes < 60 ? 60 : 34 + bytes);
 }
 
 static void send_udp(uint32_t port, uint32_t bytes)
@@ -68,13 +112,13 @@ static uint8_t *wait_for(uint32_t type, uint32_t protocol, uint32_t *size)
     void *frame;
 
     for (uint32_t tries = 0; tries < 100000; tries++) {
-        *size = osi_net_receive(&net, &frame);
+        *size = receive(&frame);
         if (!*size)
             continue;
         uint8_t *at = frame;
         if (get16(at + 12) == type && (type != 0x800 || at[23] == protocol))
             return at;
-        osi_net_done(&net);
+        done();
     }
     return NULL;
 }
@@ -91,12 +135,12 @@ static void resolve(void)
     memcpy(out + 22, net.mac, 6);
     memcpy(out + 28, mine, 4);
     memcpy(out + 38, host, 4);
-    osi_net_send(&net, out, 60);
+    transmit(60);
     uint8_t *reply = wait_for(0x806, 0, &size);
     if (!reply)
         return;
     memcpy(host_mac, reply + 22, 6);
-    osi_net_done(&net);
+    done();
     osi_print("arp: %x%x\n", get16(host_mac), get16(host_mac + 4));
 }
 
@@ -116,7 +160,7 @@ static void ping(void)
     if (!reply)
         return;
     same = !reply[34] && !memcmp(reply + 38, out + 38, 260);
-    osi_net_done(&net);
+    done();
     osi_print("ping: %d\n", (int)same);
 }
 
@@ -141,7 +185,7 @@ static void fetch(void)
                 check = (check << 1 | check >> 31) ^ reply[46 + index];
             total += count;
         }
-        osi_net_done(&net);
+        done();
         put16(out + 42, 4);
         put16(out + 44, block & 0xffff);
         send_udp(port, 4);
@@ -154,12 +198,12 @@ static void fetch(void)
 void mol_main(uint32_t entry)
 {
     (void)entry;
-    osi_print("start: %d\n", osi_net_start(&net, rings[0], rings[1], COUNT, buffers));
+    older = osi_file_open("older") >= 0;
+    osi_print("start: %d\n", start());
     osi_print("mac: %x%x%x\n", get16(net.mac), get16(net.mac + 2), get16(net.mac + 4));
     resolve();
     ping();
     fetch();
-    osi(OSI_ENET2_CNTRL, 2);
-    osi_print("kick of a card that has stopped: %d\n", (int)osi(OSI_ENET2_KICK));
+    osi_print("a card that has stopped: %d\n", stop());
     osi_print("done\n");
 }

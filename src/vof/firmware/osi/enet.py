@@ -117,6 +117,7 @@ class Enet:
         if number != _ID or not 0 < length <= MOST_IN_A_FRAME:
             return -1
         self._network.send(self._memory.read(buffer, length))
+        self.poll()  # what answers at once has done so
         return 0
 
     def poll(self) -> None:
