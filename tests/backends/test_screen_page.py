@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import struct
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vof.backends.screen_image import write_png
+from vof.backends.screen_image import check_image, write_png
 from vof.backends.screen_page import Key, Pointer, ScreenPage
 from vof.errors import UsageError
 from vof.firmware.osi.video import Picture
@@ -150,3 +151,11 @@ def test_a_port_that_is_taken_is_said(page: ScreenPage) -> None:
     port = int(page.address.rstrip("/").rpartition(":")[2])
     with pytest.raises(UsageError, match=f"-display web,port={port}: Address already in use"):
         ScreenPage(port, ord)
+
+
+def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(UsageError, match=r"pip install 'vof\[screen\]'"):
+        ScreenPage(0, str.__len__)
+    with pytest.raises(UsageError, match="Pillow"):
+        check_image(str(tmp_path / "picture.png"))

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from vof.backends.screen_document import screen_document
-from vof.backends.screen_image import Shown, png_bytes
+from vof.backends.screen_image import Shown, image_library, png_bytes
 from vof.backends.screen_keys import adb_codes
 from vof.errors import UsageError
 
@@ -68,10 +68,11 @@ class ScreenPage:
         address: where a browser finds it.
 
     Raises:
-        UsageError: the port can't be had.
+        UsageError: the port can't be had, or pictures can't be made.
     """
 
     def __init__(self, port: int, characters: Callable[[str], int]) -> None:
+        image_library()
         self._picture: Callable[[], Shown] = _Blank
         self._state: Callable[[], object] | None = None
         self._input: deque[Key | Pointer] = deque(maxlen=_MOST_WAITING)
