@@ -80,6 +80,7 @@ class PowerCpu:
         self.translated: Callable[[int, bytes], bool] = _not_again
         self._code_pages: set[int] = set()
         self._interrupted = False
+        self._stopped = False
         self._counted = 0
         uc.hook_add(unicorn_const.UC_HOOK_EDGE_GENERATED, self._edge)
 
@@ -192,11 +193,14 @@ class PowerCpu:
 
     # Running
 
-    def run(self, count: int = 0) -> None:
+    def run(self, count: int = 0) -> bool:
         """Run from where the CPU is until somebody calls `stop`.
 
         Args:
             count: instructions after which to return anyway; 0 for never. Counting makes the guest five times slower.
+
+        Returns:
+            Whether all of them were run.
 
         Raises:
             UcError: the guest reached for memory that isn't there.
@@ -204,14 +208,16 @@ class PowerCpu:
         pc = self.pc
         if pc >> 12 not in self._code_pages:  # Unicorn doesn't tell of the first block that it translates
             self._note(pc, 64)
-        self._interrupted = False
+        self._interrupted = self._stopped = False
         self._counted = count
         self.uc.emu_start(pc, _NEVER[self.bits], count=count)
         if self._interrupted:
             self._finish_load()
+        return bool(count) and not (self._stopped or self._interrupted)
 
     def stop(self) -> None:
         """Have `run` return: from a hook."""
+        self._stopped = True
         self.uc.emu_stop()
 
     def interrupt(self) -> None:
@@ -282,7 +288,7 @@ class PowerCpu:
             return
         self._code_pages.update(range(place >> 12, (place + size >> 12) + 1))
         if self.translated(address, self._ram.bytes[place : place + size]):
-            self.uc.emu_stop()
+            self.stop()
             self.uc.ctl_remove_cache(address, address + size)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DECREMENTER", "EXCEPTIONS", "EXTERNAL", "MACHINE_CHECK", "SYSTEM_CALL", "UNTAKEN", "Exceptional"]
+__all__ = ["DECREMENTER", "EXCEPTIONS", "EXTERNAL", "MACHINE_CHECK", "SYSTEM_CALL", "TRACE", "UNTAKEN", "Exceptional"]
 
 SYSTEM_CALL = 8
 """Unicorn's number for `sc`, whatever its level."""
+TRACE = 68
+"""Unicorn's number for what MSR[SE] and MSR[BE] raise behind an instruction."""
 UNTAKEN = 96
 """Unicorn's number for an instruction that the CPU hasn't."""
 
@@ -46,7 +48,7 @@ EXCEPTIONS: dict[int, Exceptional] = {
     14: Exceptional(0x300, "accessed data at an address that nothing is mapped to", has_address=True),
     65: Exceptional(0x380, "accessed data in a segment that nothing is mapped to", has_address=True),
     66: Exceptional(0x480, "jumped into a segment that nothing is mapped to"),
-    68: Exceptional(0xD00, "was traced step by step", after=True),
+    TRACE: Exceptional(0xD00, "was traced step by step", after=True),
     70: Exceptional(0xE00, "was interrupted by a hypervisor that isn't there"),
     73: Exceptional(0xF20, "used the vector unit", enables=0x2000000),
     78: Exceptional(0x1000, "jumped to an address that nothing is mapped to"),

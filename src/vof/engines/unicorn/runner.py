@@ -15,6 +15,7 @@ from vof.engines.unicorn.exceptions import (
     EXTERNAL,
     MACHINE_CHECK,
     SYSTEM_CALL,
+    TRACE,
     UNTAKEN,
     Exceptional,
 )
@@ -33,7 +34,9 @@ _HYPERCALL_REGISTERS = range(4, 13)
 _OSI_REGISTERS = range(6, 12)
 _KEPT_MSR = 0x11040
 """Bits of the MSR that an exception leaves alone: ILE, ME, IP."""
-_MSR_ILE, _MSR_LE, _MSR_PR = 0x10000, 1, 0x4000
+_MSR_ILE, _MSR_LE, _MSR_PR, _MSR_IP = 0x10000, 1, 0x4000, 0x40
+_HIGH_VECTORS = 0xFFF00000
+"""Where MSR[IP] has a 32-bit CPU look for its handlers (PowerPC OEA)."""
 _SRR1_FROM_MSR = 0x87C0FFFF
 _STORM = 10_000
 """Exceptions in a row at one address before it is taken that the guest will never get out."""
@@ -110,9 +113,10 @@ class Runner:
                 return became
             if interrupts.naps:
                 return None
-        self._enter()
+        quantum = interrupts.quantum if interrupts is not None else 0
+        self._enter(watched=not quantum)
         try:
-            cpu.run(interrupts.quantum if interrupts is not None else 0)
+            whole = cpu.run(quantum)
         except UcError as error:
             if self._missing is None:
                 return Crash(f"made the CPU stop ({error})", cpu.pc)
@@ -121,9 +125,17 @@ class Runner:
             self._leave()
         if self._exception is None:
             if interrupts is not None:
-                interrupts.ran()
+                interrupts.ran(quantum if whole else 0)
             return None
-        return self._handle(*self._exception)
+        number, pc = self._exception
+        if interrupts is not None:
+            interrupts.cut()
+            if interrupts.may_interrupt and number != TRACE:
+                # In front of the instruction, which is executed afterwards: else a program that makes a system call
+                # in each quantum is never interrupted, where the guest handles those with interrupts off.
+                cpu.pc = pc - 4
+                return None
+        return self._handle(number, pc)
 
     def clear(self, address: int, size: int) -> None:
         """Zero memory, and forget what was translated from there."""
@@ -137,10 +149,11 @@ class Runner:
         """Stop the thread."""
         self.ticker.close()
 
-    def _enter(self) -> None:
+    def _enter(self, *, watched: bool) -> None:
         self._nesting += 1
         if self._nesting == 1:
-            self.ticker.on()
+            if watched:
+                self.ticker.on()
             if self.alarm is not None:
                 self.alarm.in_guest = True
 
@@ -184,7 +197,7 @@ class Runner:
                 return self._osi_call(pc)
         if self.left and not self.followed:
             return Beyond(kind.what)
-        if kind.enables and not self._has_handler(kind.vector):
+        if kind.enables and not self._has_handler(self._vector(kind)):
             self.cpu.msr |= kind.enables
             self.cpu.pc = pc - 4
             return None
@@ -228,15 +241,15 @@ class Runner:
         pc = cpu.pc
         if self.left and not self.followed:
             return Beyond(f"{what} {address:#x}, where there is nothing without an MMU")
-        if self._has_handler(MACHINE_CHECK.vector):
+        if self._has_handler(self._vector(MACHINE_CHECK)):
             return self._deliver(MACHINE_CHECK, pc)
         if address == pc:
             return Crash("jumped to where there is no memory,", pc, cpu.lr)
         return Crash(f"{what} {address:#x}, where there is no memory,", pc)
 
     def _deliver(self, kind: Exceptional, srr0: int) -> Outcome | None:
-        cpu = self.cpu
-        if not self._has_handler(kind.vector):
+        cpu, place = self.cpu, self._vector(kind)
+        if not self._has_handler(place):
             return self._end(self._tell(kind, srr0), srr0 - 4 if kind.after else srr0)
         vector, before, count = self._last_exception
         count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
@@ -249,12 +262,15 @@ class Runner:
             reason = 0x40000
         cpu.set_exception(srr0, msr & _SRR1_FROM_MSR | reason | (msr >> 63 << 63))
         cpu.msr = msr & (_KEPT_MSR | 1 << 63) | (_MSR_LE if msr & _MSR_ILE else 0)
-        cpu.pc = kind.vector
+        cpu.pc = place
         return None
 
     def _tell(self, kind: Exceptional, address: int) -> str:
         what = kind.what
-        if kind.has_address:
+        place = self._vector(kind)
+        if place > _HIGH_VECTORS:
+            what += f" (with MSR[IP] set, and there is no ROM at {place:#x})"
+        elif kind.has_address:
             what += f" ({self.cpu.read_spr(Spr.DAR):#x})"
         elif kind is EXCEPTIONS[UNTAKEN]:
             word = self.cpu.instruction(address)
@@ -267,8 +283,13 @@ class Runner:
         blank = self.cpu.instruction(address) in (None, 0)
         return Crash(what, address, self.cpu.lr if blank else 0)
 
+    def _vector(self, kind: Exceptional) -> int:
+        """The address of an exception's handler."""
+        high = self.cpu.bits == 32 and self.cpu.msr & _MSR_IP
+        return kind.vector | _HIGH_VECTORS if high else kind.vector
+
     def _has_handler(self, vector: int) -> bool:
-        return self._ram.bytes[vector : vector + 4] != b"\0\0\0\0"
+        return self._ram.bytes[vector : vector + 4] not in (b"", b"\0\0\0\0")
 
 
 def _is_trap(word: int | None) -> bool:

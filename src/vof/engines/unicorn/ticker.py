@@ -34,18 +34,21 @@ class Ticker:
         self._process = 0
         self._on = threading.Event()
         self._ended = threading.Event()
+        self._stopping = threading.Lock()
 
     def on(self) -> None:
         """Begin."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._on, self._ended = threading.Event(), threading.Event()
+            self._on, self._ended, self._stopping = threading.Event(), threading.Event(), threading.Lock()
             threading.Thread(target=self._tick, args=(self._on, self._ended), daemon=True, name="vof-ticker").start()
         self._on.set()
 
     def off(self) -> None:
-        """Pause."""
-        self._on.clear()
+        """Pause: from here on it stops nothing."""
+        if self._on.is_set():
+            with self._stopping:
+                self._on.clear()
 
     def close(self) -> None:
         """End the thread."""
@@ -55,8 +58,9 @@ class Ticker:
     def _tick(self, on: threading.Event, ended: threading.Event) -> None:
         while not ended.wait(self._seconds):
             on.wait()
-            if not ended.is_set() and self.wanted():
-                self._stop()
+            with self._stopping:
+                if on.is_set() and not ended.is_set() and self.wanted():
+                    self._stop()
 
 
 def _always() -> bool:

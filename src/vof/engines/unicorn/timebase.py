@@ -2,7 +2,7 @@
 hooked, and done by the host from the VM's clock.
 
 What that misses: an instruction that the guest changes into a read of the time base later keeps reading 0 until its
-block is translated again, and the decrementer is no clock at all: it keeps what was written to it.
+block is translated again; and the decrementer, which only `vof.engines.unicorn.interrupts` has count.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from vof.engines.unicorn.cpu import PowerCpu
 __all__ = ["TimeBase"]
 
 _NANOSECONDS = 1_000_000_000
+_MOST_PLACES = 1 << 14
+"""Instructions that are hooked: each costs memory, and a guest can write them all over RAM."""
 _BIG = re.compile(rb"[\x7c-\x7f].\x42[\xe6\xa6]", re.DOTALL)
 _LITTLE = re.compile(rb"[\xe6\xa6]\x42.[\x7c-\x7f]", re.DOTALL)
 _FORM = 0xFC1FFFFF
@@ -63,6 +65,8 @@ class TimeBase:
         if upper is None or self._hooked.get(address) == (target, upper):
             return False
         known = address in self._hooked
+        if not known and len(self._hooked) >= _MOST_PLACES:
+            return False
         self._hooked[address] = (target, upper)
         if not known:
             self._cpu.uc.hook_add(unicorn_const.UC_HOOK_CODE, self._read, begin=address, end=address)
