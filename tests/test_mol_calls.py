@@ -174,7 +174,9 @@ def cases() -> tuple[list[tuple[int, tuple[int, ...], Expected]], Arena]:
         (55, (0x40000 + 5,), BAD - 2),
         (56, (0x10000 + 30, 7), 0),
         (55, (0x10000 + 30,), 7),
-        (56, (5, 5), BAD),
+        (56, (5, 5), 0),
+        (56, (0x10000 + 30, 128), 0),
+        (55, (0x10000 + 30,), 7),
         (57, (), 0),
         (52, (5, 0x1AB), 0),
         (53, (5,), 0xAB),
@@ -297,6 +299,78 @@ def cases() -> tuple[list[tuple[int, tuple[int, ...], Expected]], Arena]:
     return found, arena
 
 
+RAM = 128 << 20
+POINTERS: list[tuple[int, tuple[int | str, ...], int, int, int]] = [
+    # selector, arguments with a pointer among them, its bytes, r3 where it is good, and where it is bad
+    (12, (0, "P"), 6, 0, BAD),
+    (16, (0, "P"), 6, 0, BAD),
+    (17, (0, "P"), 6, 0, BAD),
+    (19, (0, "P", 60), 60, 0, BAD),
+    (24, ("P",), 72, 0, 1),
+    (33, ("P", 64, 0), 64, 0, BAD),
+    (36, (10, 8192, "P"), 8192, 0, BAD),
+    (71, (1, "P", 8), 8 * 16, 0, BAD),
+    (76, (4, "root", "P", 16), 16, 1, BAD),
+    (76, (6, "root", "model", "P", 12), 12, 13, BAD),
+    (76, (7, "root", "empty", "P"), 5, 1, BAD),
+    (76, (8, "root", "made", "P", 9), 9, 9, BAD),
+    (78, (32, "P", "model", 9), 12, 5, BAD),
+    (78, (33, "P", "wide", 4, 9), 5, 4, BAD),
+    (78, (34, "autoboot", "P", 4, 0, 0), 4, -2, 0),
+    (79, (0, "P", 16), 16 * 16, 0, BAD),
+    (84, (0, 0, 0, "P", 512), 512, 0, BAD),
+    (85, (0, 0, 8, "P", 512), 512, 0, BAD),
+    (96, (4, 0, 0, "P", 28), 28, 28, BAD),
+    (96, (5, 0, "P", 9), 6, 0, BAD),
+]
+
+
+def edges(size: int) -> list[tuple[int, bool]]:
+    """Addresses, and whether so many bytes from each are in RAM."""
+    return [
+        (RAM - size, True),
+        (ARENA + 0xC001, True),
+        (RAM - size + 1, False),
+        (RAM - 1, False),
+        (RAM, False),
+        (0x81000000, False),  # the screen's memory is none
+        (0xFFF00000, False),  # nor is a ROM
+        (0xFFFFFFFC, False),
+        (BAD, False),
+        (0x80000000, False),
+    ]
+
+
+def pointer_cases(root: int) -> tuple[list[tuple[int, tuple[int, ...], Expected]], Arena]:
+    """Each call with each pointer."""
+    arena = Arena()
+    known = {
+        "root": root,
+        "model": arena.text("model"),
+        "empty": arena.text(""),
+        "made": arena.text("made"),
+        "wide": arena.put("wide".encode("utf-16-be")),
+        "autoboot": arena.text("autoboot"),
+    }
+    found: list[tuple[int, tuple[int, ...], Expected]] = [
+        (10, (0,), 0),
+        (14, (0, 1), 0),
+        (36, (7, 0x12, 44100), 0),
+        (23, (1,), 0),
+    ]
+    for selector, arguments, size, good, bad in POINTERS:
+        for address, inside in edges(size):
+            if selector == 24 and inside:
+                continue  # a request is more than bytes: the other cases have one
+            words = tuple([{**known, "P": address}[word] if isinstance(word, str) else word for word in arguments])
+            if selector == 17 and inside:
+                found.append((16, words, 0))
+            found.append((selector, words, (address if good == -2 else good) if inside else bad))
+            if selector == 16 and inside:
+                found.append((17, words, 0))
+    return found, arena
+
+
 def expected_registers(selector: int, arguments: tuple[int, ...], results: tuple[int | None, ...]) -> list[int]:
     """r3 … r9 behind the call: what it doesn't give is as it was."""
     before = [MAGIC, OTHER_MAGIC, selector, *arguments, *[0] * 6][:7]
@@ -312,31 +386,28 @@ def test_every_row_is_called_and_those_with_arguments_more_than_once() -> None:
         assert len(calls) >= (2 if row.arguments else 1), row.name
 
 
-@pytest.mark.guest
-def test_each_call_answers_as_the_table_says(tmp_path: Path) -> None:
-    made, arena = cases()
+def boot(folder: Path, made: list[tuple[int, tuple[int, ...], Expected]], arena: Arena) -> VM:
+    """A machine with a program that makes these calls."""
     data = b"".join(
         struct.pack(">7I", selector, *arguments, *[0] * (6 - len(arguments))) for selector, arguments, _ in made
     )
-    (tmp_path / "cases").write_bytes(data)
-    (tmp_path / "arena").write_bytes(arena.data)
+    (folder / "cases").write_bytes(data)
+    (folder / "arena").write_bytes(arena.data)
     for disk in ("ring", "scsi"):
-        (tmp_path / disk).write_bytes(bytes(DISK))
-    with VM(
+        (folder / disk).write_bytes(bytes(DISK))
+    return VM(
         machine="mol",
-        kernel=str(build_mol("calls", tmp_path)),
+        kernel=str(build_mol("calls", folder)),
         clock="virtual",
-        drives=[f"file={tmp_path / 'ring'},format=raw", f"file={tmp_path / 'scsi'},format=raw,if=scsi"],
+        drives=[f"file={folder / 'ring'},format=raw", f"file={folder / 'scsi'},format=raw,if=scsi"],
         netdevs=["user"],
         resources=["autoboot=yes please"],
-        pseudo_files=[f"cases={tmp_path / 'cases'}", f"arena={tmp_path / 'arena'}"],
-    ) as vm:
-        said = vm.expect("done", 60).decode()
-        memory = vm.engine.memory
-        assert memory.read(ARENA + 0x700, 16)[8:] == b"VOF     "
-        assert memory.read(ARENA + 0x900, 6) == b"cases\0"
-        ending = vm.wait(10)
-    assert ending is not None and ending.reason is EndReason.POWER_OFF
+        pseudo_files=[f"cases={folder / 'cases'}", f"arena={folder / 'arena'}"],
+    )
+
+
+def check(said: str, made: list[tuple[int, tuple[int, ...], Expected]]) -> None:
+    """Hold what the program printed against what is expected."""
     lines = [line for line in said.splitlines() if line.startswith("= ")]
     assert len(lines) == len(made)
     for (selector, arguments, expected), line in zip(made, lines, strict=True):
@@ -349,3 +420,32 @@ def test_each_call_answers_as_the_table_says(tmp_path: Path) -> None:
         assert [hex(each) for each in got] == [
             hex(each) for each in expected_registers(selector, arguments, results)
         ], what
+
+
+@pytest.mark.guest
+def test_each_call_answers_as_the_table_says(tmp_path: Path) -> None:
+    made, arena = cases()
+    with boot(tmp_path, made, arena) as vm:
+        said = vm.expect("done", 60).decode()
+        memory = vm.engine.memory
+        assert memory.read(ARENA + 0x700, 16)[8:] == b"VOF     "
+        assert memory.read(ARENA + 0x900, 6) == b"cases\0"
+        ending = vm.wait(10)
+    assert ending is not None and ending.reason is EndReason.POWER_OFF
+    check(said, made)
+
+
+@pytest.mark.guest
+def test_every_pointer_is_checked_with_all_that_it_points_to(tmp_path: Path) -> None:
+    made, arena = pointer_cases(1)
+    with boot(tmp_path, made, arena) as vm:
+        vm.run_to_client()
+        root = vm.tree.root.phandle
+    made, arena = pointer_cases(root)
+    with boot(tmp_path, made, arena) as vm:
+        check(vm.expect("done", 60).decode(), made)
+
+
+def test_each_call_with_a_pointer_has_it_tried_at_the_edges() -> None:
+    with_pointers = {12, 16, 17, 18, 19, 22, 24, 33, 36, 71, 76, 77, 78, 79, 84, 85, 96}
+    assert {selector for selector, *_ in POINTERS} | {18, 22, 77} == with_pointers  # these have cases of their own

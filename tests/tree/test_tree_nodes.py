@@ -347,3 +347,15 @@ def test_replacing_makes_a_copy_of_the_other_tree(tree: DeviceTree, other: Devic
         assert all(child.parent is node and child.depth == node.depth + 1 for child in node.children)
         if node.path in before:
             assert (node, node.phandle) == before[node.path]
+
+
+def test_a_node_can_be_made_the_first_child() -> None:
+    tree = DeviceTree()
+    old = tree.add("/", "disk@1")
+    assert tree.find("/disk") is old
+    new = tree.add("/", "disk@2", first=True)
+    assert (tree.root.first_child, new.next_sibling, old.next_sibling) == (new, old, None)
+    assert [*reversed(tree.root.children)] == [old, new] and tree.find("/disk") is new
+    tree.remove(new)
+    alone = tree.add(old, "only", first=True)
+    assert (tree.root.first_child, old.first_child, [*tree.walk()]) == (old, alone, [tree.root, old, alone])

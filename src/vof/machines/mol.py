@@ -21,7 +21,7 @@ from vof.firmware.osi.modes import Mode
 from vof.firmware.osi.mouse import Mouse
 from vof.firmware.osi.nvram_bytes import NvramBytes
 from vof.firmware.osi.pic import Line, Pic
-from vof.firmware.osi.prom import Prom
+from vof.firmware.osi.prom import Prom, TreeOwner
 from vof.firmware.osi.pseudo_files import PseudoFile, PseudoFiles
 from vof.firmware.osi.rtas_calls import TOKENS, OsiRtas
 from vof.firmware.osi.scsi import Scsi
@@ -157,12 +157,11 @@ class MolDevices:
         self.nvram = ports.nvram
         self.services.calls = self.osi
 
-    def show_tree(self, tree: DeviceTree) -> None:
-        """Have the PROM interface tell of this tree."""
-        self.osi.add("prom", Prom(self._memory, tree, self))
+    def show_tree(self, owner: TreeOwner) -> None:
+        """Have the PROM interface tell of a firmware's tree. Its Close is that firmware's `quiesce`."""
+        self.osi.add("prom", Prom(self._memory, owner, self._close_tree))
 
-    def close(self) -> None:
-        """The guest wants the tree no more (PROM_IFACE's Close)."""
+    def _close_tree(self) -> None:
         self.osi.withdraw("prom")
 
 
@@ -182,7 +181,7 @@ class Mol:
         """See `vof.machines.Machine`."""
         plain: Machine = self.plain
         firmware = plain.power_on(tree_address, program, change)
-        self.devices.show_tree(firmware.tree)
+        self.devices.show_tree(firmware)
         return firmware
 
 
@@ -205,6 +204,7 @@ def mol_tree(disks: int, *, network: bool, scsi: bool) -> bytes:
     )
     tree.add("/", "mol-platform")
     tree.add("/", "rtas", {name: encode_int(token) for name, token in TOKENS.items()})
+    block = encode_string("block")
     mol = tree.add("/", "mol", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
     tree.add(
         mol,
@@ -220,26 +220,31 @@ def mol_tree(disks: int, *, network: bool, scsi: bool) -> bytes:
     )
     tree.add(mol, "nvram", {"device_type": encode_string("nvram"), "#bytes": encode_int(NVRAM_SIZE)})
     for name, device, kind, there in (
-        ("mol-keyboard", "keyboard", "keyboard", True),
-        ("mol-mouse", "mouse", "mouse", True),
-        ("mol-tty", "tty", "serial", True),
-        ("mol-video", "video", "display", True),
+        ("mol-keyboard", "keyboard", "mol-keyboard", True),
+        ("mol-mouse", "mouse", "mol-mouse", True),
+        ("mol-tty", "tty", "mol-tty", True),
+        ("mol-display", "video", "display", True),
         ("mol-audio", "sound", "sound", True),
         ("mol-blk", "blocks", "block", True),
         ("mol-scsi", "scsi", "scsi", scsi),
-        ("mol-enet", "enet2", "network", network),
+        ("mol-enet", "enet2", "mol-enet", network),
     ):
         if there:
             tree.add(mol, name, _node(name, kind, INTERRUPTS[device]))
     for number in range(disks):
-        tree.add("/mol/mol-blk", f"disk@{number:x}", {"reg": encode_int(number)})
-    tree.add(mol, "pseudo-disk", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
-    tree.add("/mol/pseudo-disk", "disk@0", {"reg": encode_int(0)})
-    tree.add(
-        "/",
-        "aliases",
-        {"keyboard": encode_string("/mol/mol-keyboard"), "pseudo": encode_string("/mol/pseudo-disk/disk@0")},
+        tree.add("/mol/mol-blk", f"disk@{number:x}", {"device_type": block, "reg": encode_int(number)})
+    pseudo = tree.add(
+        mol, "pseudo-disk", {"device_type": block, "#address-cells": encode_int(1), "#size-cells": encode_int(0)}
     )
+    tree.add(pseudo, "disk@0", {"device_type": block, "reg": encode_int(0)})
+    aliases = {
+        "keyboard": "/mol/mol-keyboard",
+        "nvram": "/mol/nvram",
+        "pseudo": "/mol/pseudo-disk/disk@0",
+        "screen": "/mol/mol-display",
+    }
+    tree.add("/", "aliases", {name: encode_string(path) for name, path in aliases.items()})
+    tree.add("/", "chosen", {"interrupt-controller": encode_int(_PIC_HANDLE)})
     return build_fdt(tree)
 
 

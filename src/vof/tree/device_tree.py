@@ -73,14 +73,16 @@ class DeviceTree:
         properties: Mapping[str, bytes] | None = None,
         *,
         phandle: int | None = None,
+        first: bool = False,
     ) -> Node:
-        """A new last child of `parent`.
+        """A new child of `parent`: its last, or its first.
 
         Args:
             parent: the node, or its path.
             name: the full component, "vty@71000000".
             properties: copied, in order.
             phandle: the handle to give, instead of what `properties` may say.
+            first: whether it goes before its siblings.
 
         Raises:
             UsageError: no such parent, an impossible name, a handle out of range or not free, or a tree too deep.
@@ -92,7 +94,7 @@ class DeviceTree:
         if phandle is not None and not (0 < phandle <= MAX_HANDLE and self._is_free(phandle)):
             raise UsageError(f"phandle {phandle:#x} can't be given to {name}: it must be unused and in 1 … 0x7fffffff")
         node = Node(name, properties, phandle or 0)
-        above.link(node)
+        above.link(node, first=first)
         self._number([node])
         return node
 

@@ -104,10 +104,16 @@ class Node:
             if name != "name" or value != implied:
                 yield name, value
 
-    def link(self, child: Node) -> None:
-        """Make the loose `child` the last child here. For `DeviceTree`: handles are left alone."""
+    def link(self, child: Node, *, first: bool = False) -> None:
+        """Make the loose `child` the last child here, or the first. For `DeviceTree`: handles are left alone."""
         child.parent = self
         child.depth = self.depth + 1
+        if first and self.first_child is not None:
+            child.next_sibling = self.first_child
+            self.first_child._previous_sibling = child
+            self.first_child = child
+            self._index = None
+            return
         last = self._last_child
         if last is None:
             self.first_child = child

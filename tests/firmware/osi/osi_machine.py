@@ -6,14 +6,14 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vof.errors import PortError
+from vof.errors import GuestFault, PortError
 from vof.firmware.osi.block_rings import Unit
 from vof.firmware.osi.modes import Mode
 from vof.firmware.osi.scsi_target import ScsiTarget
 from vof.machines.mol import MolDevices, MolPorts
 from vof.machines.nvram import Nvram
 from vof.memory import GuestMemory
-from vof.tree import DeviceTree
+from vof.tree import DeviceTree, Node
 
 RAM = 1 << 20
 MAC = bytes.fromhex("525400123456")
@@ -102,6 +102,21 @@ class FakeSink:
         self.stopped += 1
 
 
+@dataclass
+class FakeOwner:
+    tree: DeviceTree = field(default_factory=DeviceTree)
+    quiesced: bool = False
+
+    def set_property(self, node: Node, name: str, value: bytes) -> None:
+        if name == "fixed":
+            raise GuestFault("it may not be set")
+        node.properties[name] = value
+
+    def quiesce(self) -> None:
+        assert not self.quiesced
+        self.quiesced = True
+
+
 class Bench:
     """All devices, and what is behind them."""
 
@@ -132,10 +147,10 @@ class Bench:
                 **ports,  # type: ignore[arg-type]
             )
         )
-        tree = DeviceTree()
-        tree.add("/", "mol")
-        self.devices.show_tree(tree)
-        self.tree = tree
+        self.owner = FakeOwner()
+        self.tree = self.owner.tree
+        self.tree.add("/", "mol")
+        self.devices.show_tree(self.owner)
 
     def ticks(self) -> int:
         return 0x1_0000_0002

@@ -10,6 +10,7 @@ from osi_machine import MAC, RAM, Bench
 from vof.errors import UsageError
 from vof.firmware.osi.modes import Mode
 from vof.firmware.osi.pic import Line, Pic
+from vof.firmware.osi.rtas_calls import TOKENS
 
 BAD = -1
 RING, BUFFERS = 0x10000, 0x20000
@@ -498,6 +499,14 @@ def test_suspending_the_keyboard_lets_all_keys_go() -> None:
     assert bench.call(51) == BAD
 
 
+def test_a_mapping_that_cannot_be_is_left_out() -> None:
+    bench = Bench()
+    before = bench.call(55, 0x10000 + 30)
+    for keycode, adb in ((0x10000 + 30, 128), (0x10000 + 300, 5), (0x40000 + 30, 5), (30, 5)):
+        assert bench.call(56, keycode, adb) == 0
+    assert bench.call(55, 0x10000 + 30) == before == 0
+
+
 def test_a_distance_goes_before_a_place_which_is_told_once() -> None:
     bench = Bench()
     mouse = bench.devices.mouse
@@ -507,7 +516,9 @@ def test_a_distance_goes_before_a_place_which_is_told_once() -> None:
     mouse.buttons(5)
     assert bench.raised(7)
     assert bench.call(26) == (1, 3, -6, None, None, 64 | 5)
-    assert bench.call(26) == (0, 5, 6, 640, 480, 128 | 5)
+    assert bench.call(26) == (0, None, None, None, None, 5)  # the place is void: Mac-on-Linux forgets it
+    mouse.move_to(5, 6, 640, 480)
+    assert bench.call(26) == (1, 5, 6, 640, 480, 128 | 5)
     assert bench.call(26) == (0, None, None, None, None, 5)
 
 
@@ -658,8 +669,25 @@ def test_rtas_keeps_nvram_and_has_no_pci() -> None:
     assert bench.memory.read(BUFFERS + 8, 4) == b"kept" and bench.call(53, 0x10) == ord("k")
     bench.memory.write_cells(0x1000, (first + 9, 2, 2, 0, 2, 9, 9))
     assert bench.call(22, 0x1000) == 0 and bench.memory.read_cells(0x1000 + 20, 2) == (0, 0xFFFF)
-    bench.memory.write_cells(0x1000, (first + 0x12, 2, 1, 0, 0, 77))
-    assert bench.call(22, 0x1000) == 0 and bench.memory.read_cells(0x1000 + 20, 1) == (77,)
+    nothing = {
+        4: (0, 8),
+        5: (7, 1),
+        6: (7, 1),
+        7: (4, 1),
+        8: (6, 1),
+        0xC: (3, 1),
+        0x12: (2, 1),
+        0x15: (0, 1),
+        0x1E: (1, 1),
+    }
+    for token, (taken, given) in nothing.items():
+        cells = (first + token, taken, given, *[7] * taken, *[77] * given)
+        bench.memory.write_cells(0x1000, cells)
+        assert bench.call(22, 0x1000) == 0, hex(token)
+        assert bench.memory.read_cells(0x1000, len(cells)) == cells
+        bench.memory.write_cells(0x1000, (first + token, taken + 1, given))
+        assert bench.call(22, 0x1000) == BAD
+    assert set(nothing) | {1, 2, 3, 9, 0xA} == {token - first for token in TOKENS.values()}
 
 
 def test_resources_are_lines_of_words() -> None:

@@ -61,7 +61,7 @@ static void walk(uint32_t node, uint32_t parent)
 void mol_main(uint32_t entry)
 {
     static uint8_t value[] = {1, 2, 3, 4, 5}, back[8];
-    uint32_t root = osi(OSI_PROM_IFACE, 1, 0), made;
+    uint32_t root = osi(OSI_PROM_IFACE, 1, 0), made, any;
 
     client_interface = entry;
     differ("root", root, root, of("peer", 0));
@@ -71,7 +71,8 @@ void mol_main(uint32_t entry)
     osi_print("made: %d\n", made == of("finddevice", osi_address("/made/below@1f")));
     osi_print("set: %d\n", (int)osi(OSI_PROM_IFACE, 8, made, osi_address("five"), osi_address(value), sizeof value));
     osi_print("got: %d %d\n", (int)of("getprop", made, osi_address("five"), osi_address(back), sizeof back), (int)back[4]);
-    osi_print("by case and any unit: %d\n", osi(OSI_PROM_PATH_IFACE, 17, osi_address("/MADE/below@*")) == made);
+    any = osi(OSI_PROM_PATH_IFACE, 16, osi_address("/made/other/any@*"));
+    osi_print("by case and any unit: %d\n", osi(OSI_PROM_PATH_IFACE, 17, osi_address("/MADE/other/Any@77")) == any);
     osi_print("by the unit's number: %d\n", osi(OSI_PROM_PATH_IFACE, 17, osi_address("/made/@01F:args")) == made);
     osi_print("new handle: %d %d\n", (int)osi(OSI_PROM_IFACE, 9, made, 0x4711), (int)osi(OSI_PROM_IFACE, 5, 0x4711, osi_address("five")));
     osi_print("old handle: %d\n", (int)osi(OSI_PROM_IFACE, 2, made));

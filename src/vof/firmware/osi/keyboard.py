@@ -115,12 +115,11 @@ class Keyboard:
         return table.get(code, _UNMAPPED) if code <= _LARGEST_CODE else _OUT_OF_RANGE
 
     def map_adb_key(self, keycode: int, adb: int) -> int:
-        """Map a host's key code to an ADB code."""
+        """Map a host's key code to an ADB code; what can't be mapped is left as it is."""
         table = self._maps.get(keycode & _TYPES)
         code = keycode & ~_TYPES
-        if table is None or code > _LARGEST_CODE:
-            return -1
-        table[code] = adb & 0xFF
+        if table is not None and code <= _LARGEST_CODE and adb < _UP:
+            table[code] = adb
         return 0
 
     def save_keymapping(self) -> int:

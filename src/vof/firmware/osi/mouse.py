@@ -24,7 +24,7 @@ class _Control(IntEnum):
 
 
 class Mouse:
-    """The mouse. A move by a distance goes before one to a place; a place is told once.
+    """The mouse. A move by a distance goes before one to a place, which it makes void; a place is told once.
 
     Args:
         line: its interrupt.
@@ -78,12 +78,12 @@ class Mouse:
     def get_mouse(self) -> tuple[int | None, ...]:
         """What the mouse did. Registers that tell nothing are kept."""
         pending = int(self._line.set(False))
-        if self._delta != (0, 0):
-            (x, y), self._delta = self._delta, (0, 0)
-            return pending, x, y, None, None, self._buttons | MouseEvent.MOVE_DELTA
-        if self._place is not None:
-            (x, y, width, height), self._place = self._place, None
-            return pending, x, y, width, height, self._buttons | MouseEvent.MOVE_TO
+        delta, self._delta = self._delta, (0, 0)
+        place, self._place = self._place, None
+        if delta != (0, 0):
+            return pending, *delta, None, None, self._buttons | MouseEvent.MOVE_DELTA
+        if place is not None:
+            return pending, *place, self._buttons | MouseEvent.MOVE_TO
         return pending, None, None, None, None, self._buttons
 
     def ack_mouse_irq(self) -> int:

@@ -5,6 +5,8 @@ Handles are those of the client interface, which the tree's own cells hold as we
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol
 
@@ -12,13 +14,12 @@ from vof.errors import GuestFault, UsageError
 from vof.ports import Memory
 from vof.tree import DeviceTree, Node
 
-__all__ = ["Prom", "TreeUser"]
+__all__ = ["Prom", "TreeOwner"]
 
 _LONGEST_NAME = 32
 _LONGEST_PATH = 256
 _LARGEST_VALUE = 0x1000
 _MOST_NODES = 1024
-_MOST_BYTES = 1 << 22
 _CELL = 0xFFFFFFFF
 _BAD = -1
 
@@ -38,11 +39,18 @@ class _Op(IntEnum):
     FIND_DEVICE = 17
 
 
-class TreeUser(Protocol):
-    """Who is told that the tree isn't wanted any more."""
+class TreeOwner(Protocol):
+    """Whose tree it is: an `OpenFirmware`."""
 
-    def close(self) -> None:
-        """These calls are to be no more."""
+    tree: DeviceTree
+    quiesced: bool
+
+    def set_property(self, node: Node, name: str, value: bytes) -> None:
+        """Set a property for a client program. Raises GuestFault where that may not be."""
+        ...
+
+    def quiesce(self) -> None:
+        """Let the client program have the machine."""
         ...
 
 
@@ -51,23 +59,25 @@ class Prom:
 
     Args:
         memory: guest memory.
-        tree: the device tree.
-        user: told of Close.
+        owner: has the device tree.
+        withdraw: has these calls no more: Close.
     """
 
-    def __init__(self, memory: Memory, tree: DeviceTree, user: TreeUser) -> None:
+    def __init__(self, memory: Memory, owner: TreeOwner, withdraw: Callable[[], None]) -> None:
         self._memory = memory
-        self._tree = tree
-        self._user = user
+        self._owner = owner
+        self._tree = owner.tree
+        self._withdraw = withdraw
         self._by_handle: dict[int, Node] = {}
         self._handles: dict[Node, int] = {}
         self._created = 0
-        self._bytes = 0
 
     def prom_iface(self, what: int, phandle: int, a: int, b: int, c: int) -> int:
         """The tree by handle."""
         if what == _Op.CLOSE:
-            self._user.close()
+            self._withdraw()
+            if not self._owner.quiesced:
+                self._owner.quiesce()
             return 0
         if what == _Op.PEER and phandle == 0:
             return self._handle(self._tree.root)
@@ -128,13 +138,12 @@ class Prom:
         return 1
 
     def _set_prop(self, node: Node, name: int, buffer: int, length: int) -> int:
-        if length > _LARGEST_VALUE or self._bytes + length > _MOST_BYTES:
+        if length > _LARGEST_VALUE:
             return _BAD
-        try:
-            self._tree.set(node, self._name(name), self._memory.read(buffer, length))
-        except UsageError:
+        key = self._name(name)
+        if not key:
             return _BAD
-        self._bytes += length
+        self._owner.set_property(node, key, self._memory.read(buffer, length))
         return length
 
     def _change_handle(self, node: Node, handle: int) -> int:
@@ -153,7 +162,7 @@ class Prom:
             for component in missing:
                 if self._created >= _MOST_NODES:
                     return None
-                above = self._tree.add(above, component)
+                above = self._tree.add(above, component, first=True)
                 self._created += 1
         except UsageError as error:
             raise GuestFault("{}", str(error)) from None
@@ -182,27 +191,37 @@ def _find(root: Node, path: str) -> tuple[Node | None, tuple[Node, list[str]]]:
     components = [component.split(":")[0] for component in path.split("/")]
     components = [component for component in components if component]
     for place, component in enumerate(components):
-        found = next((child for child in node.children if _matches(child, component)), None)
+        found = _match(node, component)
         if found is None:
             return None, (node, components[place:])
         node = found
     return node, (node, [])
 
 
-def _matches(node: Node, component: str) -> bool:
-    """Whether a component of a path is this node, as Mac-on-Linux saw it: no case, units by their numbers."""
-    name = (node.properties.get("name") or b"").rstrip(b"\0").decode("latin-1").lower()
+def _match(parent: Node, component: str) -> Node | None:
+    """The child that a component of a path is, as Mac-on-Linux saw it: no case, names first, then units by number.
+
+    A node whose unit is `*` has every number.
+    """
     component = component.lower()
-    if component == name:
-        return True
-    base, at, unit = component.partition("@")
-    if not at or (base and base != name) or not node.unit:
-        return False
-    return unit == "*" or _hex(unit) == _hex(node.unit)
+    for child in parent.children:
+        if _name_of(child) == component:
+            return child
+    name, at, unit = component.partition("@")
+    if not at:
+        return None
+    for child in parent.children:
+        if child.unit and name in ("", _name_of(child)) and (child.unit[0] == "*" or _hex(unit) == _hex(child.unit)):
+            return child
+    return None
 
 
-def _hex(text: str) -> int | str:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return text.lower()
+def _name_of(node: Node) -> str:
+    return (node.properties.get("name") or b"").rstrip(b"\0").decode("latin-1").lower()
+
+
+def _hex(text: str) -> int:
+    """The number that a text begins with, as C's `strtoul` reads it: 0 for none."""
+    found = re.match(r"(?:0x)?([0-9a-f]*)", text, re.IGNORECASE)
+    assert found is not None
+    return int(found[1] or "0", 16)

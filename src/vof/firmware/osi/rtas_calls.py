@@ -15,6 +15,7 @@ TOKENS = {
     "nvram-store": _FIRST + 0x03,
     "get-time-of-day": _FIRST + 0x04,
     "set-time-of-day": _FIRST + 0x05,
+    "set-time-for-power-on": _FIRST + 0x06,
     "event-scan": _FIRST + 0x07,
     "check-exception": _FIRST + 0x08,
     "read-pci-config": _FIRST + 0x09,
@@ -22,6 +23,7 @@ TOKENS = {
     "set-indicator": _FIRST + 0x0C,
     "power-off": _FIRST + 0x12,
     "system-reboot": _FIRST + 0x15,
+    "get-time-for-power-on": _FIRST + 0x1E,
 }
 """What the properties of `/rtas` say."""
 _COUNTS = {
@@ -30,6 +32,7 @@ _COUNTS = {
     "nvram-store": (3, 2),
     "get-time-of-day": (0, 8),
     "set-time-of-day": (7, 1),
+    "set-time-for-power-on": (7, 1),
     "event-scan": (4, 1),
     "check-exception": (6, 1),
     "read-pci-config": (2, 2),
@@ -37,6 +40,7 @@ _COUNTS = {
     "set-indicator": (3, 1),
     "power-off": (2, 1),
     "system-reboot": (0, 1),
+    "get-time-for-power-on": (1, 1),
 }
 _SHORT = 0xFFFFFFFD
 """-3: not all of it was moved."""

@@ -193,9 +193,9 @@ _TABLE = """
     End the machine.
 55 KEYCODE_TO_ADB | keyboard | keycode | key |
     The ADB code of a host's key code.
-56 MAP_ADB_KEY | keyboard | keycode key | status |
+56 MAP_ADB_KEY | keyboard | keycode key | zero |
     Map a host's key code to an ADB code.
-57 SAVE_KEYMAPPING | keyboard |  | status |
+57 SAVE_KEYMAPPING | keyboard |  | zero |
     Keep the mapping.
 58 USLEEP | services | microseconds | zero | 0
     Sleep; a million microseconds and more don't.
