@@ -6,6 +6,7 @@ import hashlib
 import re
 import struct
 import subprocess
+import time
 import wave
 from pathlib import Path
 
@@ -276,7 +277,9 @@ def test_a_program_starts_with_nothing_in_its_registers(tmp_path: Path) -> None:
     [
         ({"machine": "mol,start=cold"}, "start=cold: it is bare or client"),
         ({"machine": "mol,osi=none"}, "osi=none: it is any or supervisor"),
-        ({"machine": "mol,dtb=x"}, "mol has start=bare|client"),
+        ({"machine": "mol,dtb=x"}, "mol has start=bare|client, osi=any|supervisor and zone=utc|host"),
+        ({"machine": "mol,zone=mars"}, "zone=mars: it is utc or host"),
+        ({"machine": "mol", "resources": ["adjust_time=noon"]}, "adjust_time=noon: a number, as in adjust_time=1"),
         ({"machine": "mol", "geometry": "huge"}, "write WIDTHxHEIGHT"),
         ({"machine": "mol", "geometry": "9999x9999"}, "more than the 16 MiB"),
         ({"machine": "mol", "geometry": "9000x300x32"}, "more than the 32767 bytes that GET_VMODE_INFO can tell"),
@@ -303,3 +306,31 @@ def test_what_cannot_be_is_said(options: dict[str, object], says: str) -> None:
 def test_other_machines_have_no_such_devices() -> None:
     with VM(machine="generic", engine="unicorn", kernel="") as vm, pytest.raises(UsageError, match="generic has none"):
         _ = vm.devices
+
+
+@pytest.mark.parametrize(
+    ("machine", "zone", "resources", "ahead"),
+    [
+        ("mol", "XYZ-5:30", [], 0),
+        ("mol,zone=host", "XYZ-5:30", [], 5 * 3600 + 1800),
+        ("mol,zone=host", "XYZ8", ["adjust_time=1"], -7 * 3600),
+        ("mol", "XYZ8", ["adjust_time=-2"], -2 * 3600),
+    ],
+)
+def test_local_time_is_the_hosts_where_that_is_wanted(
+    machine: str, zone: str, resources: list[str], ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        kernel = str(build_mol("input", tmp_path, others=["vectors.S"]))
+        with VM(machine=machine, kernel=kernel, clock="virtual", resources=[*resources, "mouse_dpi=72"]) as vm:
+            vm.expect("ready", PATIENCE)
+            vm.restore(vm.snapshot())
+            gmt, local, dpi = (vm.devices.osi[selector](*[0] * 6) for selector in (7, 9, 8))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert isinstance(gmt, int) and isinstance(local, int)
+    assert local - gmt == 0x7C25B080 + ahead
+    assert dpi == 72

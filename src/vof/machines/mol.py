@@ -18,7 +18,7 @@ from vof.firmware.osi.enet import Enet
 from vof.firmware.osi.enet2 import Enet2
 from vof.firmware.osi.keyboard import Keyboard
 from vof.firmware.osi.modes import Mode
-from vof.firmware.osi.mouse import Mouse
+from vof.firmware.osi.mouse import DPI, Mouse
 from vof.firmware.osi.nvram_bytes import NvramBytes
 from vof.firmware.osi.pic import Line, Pic
 from vof.firmware.osi.prom import Prom, TreeOwner
@@ -54,6 +54,11 @@ INTERRUPTS = {
 _PIC_HANDLE = 0x1234
 
 
+def no_offset(now: int) -> int:
+    """Local time that is UTC."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class MolPorts:
     """What is behind the devices.
@@ -73,7 +78,8 @@ class MolPorts:
         screen: the usual video mode.
         resources: what the boot helper tells, by key.
         files: the pseudo file system's.
-        local_offset: seconds that local time is ahead of UTC.
+        local_offset: gives the seconds that local time is ahead of UTC, at a time in seconds since 1970.
+        mouse_dpi: the mouse's dots per inch.
     """
 
     memory: Memory
@@ -90,7 +96,8 @@ class MolPorts:
     screen: Mode = field(default_factory=lambda: Mode(640, 480, 32))
     resources: Mapping[str, Sequence[str]] = field(default_factory=dict)
     files: Mapping[str, PseudoFile] = field(default_factory=dict)
-    local_offset: int = 0
+    local_offset: Callable[[int], int] = no_offset
+    mouse_dpi: int = DPI
 
 
 class ConsoleLog:
@@ -124,7 +131,7 @@ class MolDevices:
         lines = {name: Line(pic, number) for name, number in INTERRUPTS.items()}
         self.services = Services(clock, ports.timebase, ConsoleLog(ports.console), ports.local_offset)
         self.keyboard = Keyboard(lines["keyboard"])
-        self.mouse = Mouse(lines["mouse"])
+        self.mouse = Mouse(lines["mouse"], ports.mouse_dpi)
         self.video = Video(ports.framebuffer, FRAME_BUFFER[0], lines["video"], clock, ports.screen)
         self.sound = Sound(memory, clock, lines["sound"], ports.sink, ports.ticks)
         self.tty = Tty(ports.console, lines["tty"])

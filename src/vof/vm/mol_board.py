@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vof.backends.disks import RawDisk
@@ -17,6 +19,7 @@ from vof.firmware.hypervisor import VirtualHypervisor
 from vof.firmware.osi.block_rings import Unit
 from vof.firmware.osi.keymap import CHARACTERS
 from vof.firmware.osi.modes import Mode
+from vof.firmware.osi.mouse import DPI
 from vof.firmware.osi.scsi_target import ScsiTarget
 from vof.machines.generic import Generic, GenericOptions
 from vof.machines.mol import FRAME_BUFFER, NVRAM_SIZE, Mol, MolDevices, MolPorts, mol_tree
@@ -85,8 +88,11 @@ class MolBoard(PlainBoard):
         choices = config.machine_options
         self._bare = _one_of(choices.pop("start", "bare"), "start", ("bare", "client")) == "bare"
         self._for_users = _one_of(choices.pop("osi", "any"), "osi", ("any", "supervisor")) == "any"
+        zone = _one_of(choices.pop("zone", "utc"), "zone", ("utc", "host"))
         if choices:
-            raise UsageError(f"-machine mol,{next(iter(choices))}: mol has start=bare|client and osi=any|supervisor")
+            raise UsageError(
+                f"-machine mol,{next(iter(choices))}: mol has start=bare|client, osi=any|supervisor and zone=utc|host"
+            )
         if self._bare:
             self.movable_at = 0
         self._clock = StillClock(clock)
@@ -94,6 +100,9 @@ class MolBoard(PlainBoard):
         self._virtual = config.clock == "virtual"
         self._screen = _screen(config.geometry)
         self._resources = _resources(config.resources)
+        adjustment = 3600 * _number(self._resources, "adjust_time", 0)
+        self._local_offset = partial(_host_offset if zone == "host" else _fixed_offset, adjustment)
+        self._mouse_dpi = max(0, _number(self._resources, "mouse_dpi", 0)) or DPI
         self._files = _files(config.pseudo_files)
         self._kept = NvramFile(config.nvram, NVRAM_SIZE) if config.nvram else None
         self._nvram = Nvram(NVRAM_SIZE)
@@ -245,6 +254,8 @@ class MolBoard(PlainBoard):
             screen=self._screen,
             resources=self._resources,
             files=self._files,
+            local_offset=self._local_offset,
+            mouse_dpi=self._mouse_dpi,
         )
         machine = self.state = Mol(Generic(site, MODEL, self._options), MolDevices(ports))
         self.resume()
@@ -338,6 +349,28 @@ def _resources(values: Any) -> dict[str, list[str]]:
             raise UsageError(f"--resource {text}: write KEY=TEXT, as in autoboot=yes")
         found.setdefault(key, []).append(value)
     return found
+
+
+def _number(resources: dict[str, list[str]], key: str, usual: int) -> int:
+    """A resource that is a number, as Mac-on-Linux itself uses some."""
+    if key not in resources:
+        return usual
+    text = resources[key][0]
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = 1 << 32
+    if not -(1 << 16) < value < 1 << 16:
+        raise UsageError(f"--resource {key}={text}: a number, as in {key}=1")
+    return value
+
+
+def _fixed_offset(adjustment: int, now: int) -> int:
+    return adjustment
+
+
+def _host_offset(adjustment: int, now: int) -> int:
+    return time.localtime(now).tm_gmtoff + adjustment
 
 
 def _files(values: Any) -> dict[str, RawDisk]:

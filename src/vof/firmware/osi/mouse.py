@@ -6,9 +6,10 @@ from enum import IntEnum, IntFlag
 
 from vof.firmware.osi.pic import Line
 
-__all__ = ["Mouse", "MouseEvent"]
+__all__ = ["DPI", "Mouse", "MouseEvent"]
 
 DPI = 160
+"""Dots per inch, unless the user says something else."""
 
 
 class MouseEvent(IntFlag):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from vof.firmware.osi.table import SELECTORS
@@ -34,13 +34,13 @@ class Services:
         clock: the time.
         timebase: ticks of the time base in a second.
         log: the guest's log.
-        local_offset: seconds that local time is ahead of UTC.
+        local_offset: gives the seconds that local time is ahead of UTC, at a time in seconds since 1970.
 
     Attributes:
         calls: the selectors that have a call; whoever puts the machine together sets it.
     """
 
-    def __init__(self, clock: Clock, timebase: int, log: Log, local_offset: int = 0) -> None:
+    def __init__(self, clock: Clock, timebase: int, log: Log, local_offset: Callable[[int], int]) -> None:
         self.calls: Container[int] = ()
         self._clock = clock
         self._timebase = timebase
@@ -64,7 +64,8 @@ class Services:
 
     def get_localtime(self) -> int:
         """Seconds since 1904 began, local time."""
-        return self._clock.wall() + _FROM_1904 + self._local_offset & _CELL
+        now = self._clock.wall()
+        return now + _FROM_1904 + self._local_offset(now) & _CELL
 
     def log_putc(self, character: int) -> int:
         """Write a character to the log, which has whole lines; what can't be shown is escaped."""
