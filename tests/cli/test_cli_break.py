@@ -12,6 +12,7 @@ from pathlib import Path
 
 import guest_files
 import pytest
+from build import build_mol
 from program import running, vof
 from test_cli_boot import PATIENCE, read_until
 
@@ -86,7 +87,7 @@ def test_without_a_terminal_the_machine_ends_and_says_where(tmp_path: Path) -> N
     assert done.returncode == 7
     *_, call, why = done.stderr.splitlines()
     assert call.startswith("claim(") and call.endswith("= -1 (injected: claim:when=2) [instead]")
-    assert why == "vof: stopped at a client call (--break claim:-1), and there is no terminal to ask at"
+    assert why == "vof: stopped at a call (--break claim:-1), and there is no terminal to ask at"
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,20 @@ def test_what_cannot_be_is_told(tmp_path: Path, more: tuple[str, str], message: 
     done = vof(*arguments(tmp_path, *more))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith(message)
+
+
+def test_mac_on_linux_s_own_way_to_ask_for_a_debugger(tmp_path: Path) -> None:
+    (tmp_path / "cases").write_bytes(bytes([0, 0, 0, 1, 0, 0, 0, 5]) + bytes(20))
+    files = [f"{name}={tmp_path / 'cases'}" for name in ("cases", "arena")]
+    words = ["boot", "-machine", "mol", "-kernel", str(build_mol("calls", tmp_path))]
+    words += ["--pseudo-file", files[0], "--pseudo-file", files[1]]
+    done = vof(*words, "--break", "DEBUGGER")
+    assert done.returncode == 7
+    *_, call, why = done.stderr.splitlines()
+    assert call.startswith("osi DEBUGGER(5)") and call.endswith("= 0")
+    assert why == "vof: stopped at a call (--break DEBUGGER), and there is no terminal to ask at"
+    with on_a_terminal([*words, "--break", "*:failed", "--inject", "DEBUGGER"]) as terminal:
+        assert b"osi DEBUGGER(5)" in read_until(terminal, PROMPT)
+        assert "osi TTY_PUTC" in ask(terminal, "step")
+        os.write(terminal, b"go\n")
+        read_until(terminal, b"done")

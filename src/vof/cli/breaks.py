@@ -15,10 +15,10 @@ from vof.errors import GuestFault, UsageError
 
 if TYPE_CHECKING:
     from vof.backends import UserEnd
-    from vof.events import ClientReturn, Event
+    from vof.events import ClientReturn, Event, OsiCall
     from vof.tree import Node
     from vof.vm import VM
-    from vof.vm.hooks import Call
+    from vof.vm.hooks import Call, OsiHookCall
 
 __all__ = ["BreakPrompt", "set_breaks"]
 
@@ -45,10 +45,10 @@ def set_breaks(vm: VM, values: Sequence[str]) -> None:
 
 def _set(vm: VM, prompt: BreakPrompt, value: str) -> None:
     from vof.firmware.table import SERVICES
-    from vof.vm.hooks import find_service
+    from vof.vm.hooks import find_call
 
     service, colon, text = value.partition(":")
-    names = list(SERVICES) if service == _ANY else [find_service(service).name]
+    names = [*SERVICES, *_mol_calls(vm)] if service == _ANY else [find_call(service).name]
     failed = text == _FAILED
     wanted: int | None = None
     if colon and not failed:
@@ -59,7 +59,7 @@ def _set(vm: VM, prompt: BreakPrompt, value: str) -> None:
                 f"--break {value}: after the colon comes the result to stop at, a number or {_FAILED}, as in claim:-1"
             ) from None
 
-    def look(call: Call) -> None:
+    def look(call: Call | OsiHookCall) -> None:
         if failed and not call.fault:
             return
         if wanted is not None and call.results[:1] != (wanted,):
@@ -71,22 +71,31 @@ def _set(vm: VM, prompt: BreakPrompt, value: str) -> None:
         vm.on(name, "after")(look)
 
 
+def _mol_calls(vm: VM) -> list[str]:
+    """The names of Mac-on-Linux's calls, where the machine has any."""
+    if vm.config.profile.name != "mol":
+        return []
+    from vof.firmware.osi.table import SELECTORS
+
+    return [row.name for row in SELECTORS.values() if row.device]
+
+
 class BreakPrompt:
-    """A prompt between two client calls.
+    """A prompt between two client calls, or two of Mac-on-Linux's.
 
     Attributes:
         why: what it is there for.
     """
 
     def __init__(self, vm: VM) -> None:
-        from vof.events import ClientReturn
+        from vof.events import ClientReturn, OsiCall
 
         self.why = ""
         self._vm = vm
-        self._calls: deque[ClientReturn] = deque(maxlen=_KEPT)
+        self._calls: deque[ClientReturn | OsiCall] = deque(maxlen=_KEPT)
         self._stepping = False
         self._again = False
-        vm.listen(self._hear, ClientReturn)
+        vm.listen(self._hear, ClientReturn, OsiCall)
 
     def run(self) -> None:
         """Let the user look around until he wants the machine to go on, or to end."""
@@ -96,7 +105,7 @@ class BreakPrompt:
         self.why = ""
         if not (os.isatty(0) and os.isatty(1)):
             self._show_calls(_SHOWN)
-            vm.end(EndReason.BREAK, f"stopped at a client call ({why}), and there is no terminal to ask at")
+            vm.end(EndReason.BREAK, f"stopped at a call ({why}), and there is no terminal to ask at")
             return
         with suppress(ImportError):
             import readline
@@ -135,9 +144,9 @@ class BreakPrompt:
                 print(error)
 
     def _hear(self, event: Event) -> None:
-        from vof.events import ClientReturn
+        from vof.events import ClientReturn, OsiCall
 
-        if type(event) is ClientReturn:
+        if isinstance(event, ClientReturn | OsiCall):
             self._calls.append(event)
             if self._stepping:
                 self._stepping = False
@@ -206,10 +215,11 @@ class BreakPrompt:
         return False
 
     def _show_calls(self, count: int) -> None:
-        from vof.trace.text import call_text
+        from vof.events import OsiCall
+        from vof.trace.text import call_text, osi_text
 
         for event in list(self._calls)[-count:] if count > 0 else ():
-            print(call_text(event), file=sys.stderr)
+            print(osi_text(event) if isinstance(event, OsiCall) else call_text(event), file=sys.stderr)
 
     def _node(self, arguments: list[str]) -> Node:
         path = arguments[0] if arguments else "/"
@@ -221,7 +231,7 @@ class BreakPrompt:
 
 _COMMANDS: dict[str, tuple[str, Callable[[BreakPrompt, list[str]], bool]]] = {
     "go": ("go on", BreakPrompt._go),
-    "step": ("go on to the next client call", BreakPrompt._step),
+    "step": ("go on to the next call", BreakPrompt._step),
     "calls": ("[N]: the last calls", BreakPrompt._list_calls),
     "ls": ("[PATH]: a node's children", BreakPrompt._list_nodes),
     ".properties": ("[PATH]: a node's properties", BreakPrompt._properties),

@@ -16,9 +16,10 @@ from vof.errors import PortError, UsageError
 from vof.events import Event, Injected
 from vof.firmware.table import SERVICES
 from vof.ports import Block
+from vof.vm.hooks import find_call
 
 if TYPE_CHECKING:
-    from vof.vm.hooks import Call, Hooks
+    from vof.vm.hooks import Call, Hooks, OsiHookCall
 
 __all__ = ["DISK", "MEMORY", "Fault", "Faults"]
 
@@ -33,7 +34,7 @@ class Fault:
     """A fault, and when it strikes.
 
     Attributes:
-        what: a service, `disk` (its reads and writes) or `memory` (all that claims some).
+        what: a service, one of Mac-on-Linux's calls, `disk` (its reads and writes) or `memory` (all that claims some).
         first, last: which of its occurrences fail, counted from 1.
     """
 
@@ -53,7 +54,12 @@ class Fault:
             raise UsageError(f'--inject {text}: write WHAT:when=N, N+ or N..M, as in "claim:when=3"')
         what, first, more, last = found["what"], found["first"], found["more"], found["last"]
         known = (*SERVICES, DISK, MEMORY)
-        if what not in known:
+        if what.isupper():
+            try:
+                find_call(what)
+            except UsageError as error:
+                raise UsageError(f"--inject {text}: {error}") from None
+        elif what not in known:
             near = get_close_matches(what, known, 1)
             hint = f'did you mean "{near[0]}"?' if near else f"it is a service, {DISK} or {MEMORY}"
             raise UsageError(f'--inject {text}: nothing is called "{what}": {hint}')
@@ -143,8 +149,8 @@ class _Armed:
         self._tell(Injected(str(self._fault), f"{what} {self._seen}"))
         return True
 
-    def at_service(self, call: Call) -> None:
-        """A hook before a service."""
+    def at_service(self, call: Call | OsiHookCall) -> None:
+        """A hook before a service, or before one of Mac-on-Linux's calls."""
         if self.strikes(call.service):
             call.fail("no memory is free" if self._fault.what == MEMORY else f"injected: {self._fault}")
 

@@ -1,4 +1,4 @@
-"""Hooks: a user's functions at client services, before, after or instead of them.
+"""Hooks: a user's functions at client services and at Mac-on-Linux's calls, before, after or instead of them.
 
 @vm.on("claim")
 def refuse(call):
@@ -8,7 +8,7 @@ def refuse(call):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -18,9 +18,10 @@ from vof.firmware.table import SERVICES, Kind, Service
 
 if TYPE_CHECKING:
     from vof.firmware import OpenFirmware
+    from vof.firmware.osi.table import Selector
     from vof.vm.vm import VM
 
-__all__ = ["WHEN", "Call", "Hook", "Hooks", "find_service"]
+__all__ = ["WHEN", "Call", "Hook", "Hooks", "OsiHookCall", "find_call", "find_service"]
 
 WHEN = ("before", "after", "instead")
 _TEXT_LIMIT = 2048
@@ -94,14 +95,64 @@ class Call:
         self.vm.ask_for_prompt()
 
     def _place(self, name: str) -> int:
-        names = [argument.name for argument in self._row.arguments]
-        if name not in names:
-            raise UsageError(f'{self.service} has no argument "{name}"; it has {", ".join(names) or "none"}')
-        return names.index(name)
+        return _place(self.service, [argument.name for argument in self._row.arguments], name)
 
 
-Hook = Callable[[Call], Any]
-"""Gets the call. What it returns, unless None, is the call's answer: its first result, or a tuple of them."""
+class OsiHookCall:
+    """One of Mac-on-Linux's calls, as a hook sees it: as `Call`, with registers for cells.
+
+    Attributes:
+        vm: the machine.
+        service: the call's name, `ABLK_KICK`.
+        arguments: its arguments, unsigned: r6 and so on.
+        results: for a hook that comes after, r3 and so on; None for a register that it leaves as it was.
+        fault: for a hook that comes after, why the call failed; "" if it did not.
+    """
+
+    def __init__(self, vm: VM, row: Selector, arguments: tuple[int, ...]) -> None:
+        self.vm = vm
+        self.service = row.name
+        self.arguments = arguments
+        self.results: tuple[int | None, ...] = ()
+        self.fault = ""
+        self._row = row
+
+    def __getitem__(self, name: str) -> int:
+        return self.arguments[_place(self.service, self._row.arguments, name)]
+
+    def __repr__(self) -> str:
+        return f"<OsiHookCall {self.service} {' '.join(f'{cell:#x}' for cell in self.arguments)}>"
+
+    def text(self, name: str) -> str:
+        """The string that an argument points to.
+
+        Raises:
+            GuestFault: it points to none; left alone, it fails the call as it would have failed anyway.
+        """
+        return self.vm.engine.memory.read_string(self[name], _TEXT_LIMIT)
+
+    def fail(self, why: str) -> NoReturn:
+        """Have the call fail: r3 is the failure value of its row in the table. A trace says why."""
+        raise GuestFault("{}", why)
+
+    def stop(self) -> None:
+        """Have the run loop stop once this call is answered: see `Call`."""
+        self.vm.stop(self)
+
+    def prompt(self) -> None:
+        """Have the user get the prompt once this call is answered."""
+        self.vm.ask_for_prompt()
+
+
+def _place(call: str, names: Sequence[str], name: str) -> int:
+    if name not in names:
+        raise UsageError(f'{call} has no argument "{name}"; it has {", ".join(names) or "none"}')
+    return names.index(name)
+
+
+Hook = Callable[[Any], Any]
+"""Gets the call, a `Call` or an `OsiHookCall`. What it returns, unless None, is the call's answer: its first result, or
+a tuple of them."""
 _Function = TypeVar("_Function", bound=Hook)
 
 
@@ -110,25 +161,32 @@ class Hooks:
 
     Attributes:
         rows: the table of services with the hooks in it.
+        selectors: what is called in place of Mac-on-Linux's calls, by number: see `vof.firmware.osi.dispatch.Osi`.
     """
 
     def __init__(self, vm: VM) -> None:
         self.rows: Mapping[str, Service] = SERVICES
         self._vm = vm
-        self._hooked: dict[str, _Hooked] = {}
+        self.selectors: dict[int, _HookedSelector] = {}
+        self._hooked: dict[str, _Hooked | _HookedSelector] = {}
 
     def add(self, service: str, when: str, hook: Hook) -> None:
-        """Have a hook called at a service.
+        """Have a hook called at a service, or at one of Mac-on-Linux's calls.
 
         Raises:
             UsageError: there is no such service, or no such moment.
         """
-        row = find_service(service)
+        row = find_call(service)
+        if not isinstance(row, Service) and self._vm.config.profile.name != "mol":
+            raise UsageError(f"{service} is one of Mac-on-Linux's calls, which -machine mol has")
         if when not in WHEN:
             raise UsageError(f'a hook comes {", ".join(WHEN[:-1])} or {WHEN[-1]} of a service, not "{when}"')
         if service not in self._hooked:
-            hooked = self._hooked[service] = _Hooked(self._vm, row)
-            self.rows = {**self.rows, service: replace(row, function=hooked)}
+            if isinstance(row, Service):
+                hooked = self._hooked[service] = _Hooked(self._vm, row)
+                self.rows = {**self.rows, service: replace(row, function=hooked)}
+            else:
+                self._hooked[service] = self.selectors[row.number] = _HookedSelector(self._vm, row)
         getattr(self._hooked[service], when).append(hook)
 
     def clear(self) -> None:
@@ -188,6 +246,60 @@ class _Hooked:
                 return answer
         firmware.hooked = ""
         return self.row.function(firmware, *cells)
+
+
+@dataclass(slots=True)
+class _HookedSelector:
+    """What is called in place of one of Mac-on-Linux's calls that has hooks."""
+
+    vm: VM
+    row: Selector
+    before: list[Hook] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
+    instead: list[Hook] = field(default_factory=list)
+
+    def __call__(self, function: Callable[..., Any], arguments: tuple[int, ...]) -> Any:
+        call = OsiHookCall(self.vm, self.row, arguments)
+        fault: GuestFault | PortError | None = None
+        try:
+            answer = self._answer(call, function)
+        except (GuestFault, PortError) as failed:
+            fault, call.fault, answer = failed, str(failed), self.row.failure
+        if isinstance(answer, int | tuple):
+            results = (answer,) if isinstance(answer, int) else answer
+            call.results = tuple([None if value is None else value & 0xFFFFFFFF for value in results])
+        for hook in self.after:
+            changed = hook(call)
+            if changed is not None:
+                return changed
+        if fault is not None:
+            raise fault
+        return answer
+
+    def _answer(self, call: OsiHookCall, function: Callable[..., Any]) -> Any:
+        for hook in (*self.before, *self.instead):
+            answer = hook(call)
+            if answer is not None or hook in self.instead:
+                return answer
+        return function(*call.arguments)
+
+
+def find_call(name: str) -> Service | Selector:
+    """The row of a service, or of one of Mac-on-Linux's calls, whose names are in capitals.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name.isupper():
+        from vof.firmware.osi.table import SELECTORS
+
+        calls = {row.name: row for row in SELECTORS.values() if row.device}
+        if name in calls:
+            return calls[name]
+        near = get_close_matches(name, calls, 1)
+        hint = f'did you mean "{near[0]}"?' if near else "`vof osi` lists those there are"
+        raise UsageError(f'no call "{name}": {hint}')
+    return find_service(name)
 
 
 def find_service(name: str) -> Service:

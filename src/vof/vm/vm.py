@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from vof.tree import DeviceTree
     from vof.vm.faults import Fault, Faults
     from vof.vm.guest_firmware import GuestFirmware
-    from vof.vm.hooks import Call, Hook, Hooks
+    from vof.vm.hooks import Call, Hook, Hooks, OsiHookCall
     from vof.vm.prompt import Countdown, Session
     from vof.vm.snapshots import Snapshot
     from vof.vm.workers import Result
@@ -96,7 +96,7 @@ class VM:
         self.config = config or Config(**options)
         self.firmware: OpenFirmware | None = None
         self.ending: Ending | None = None
-        self.stopped: Call | None = None
+        self.stopped: Call | OsiHookCall | None = None
         self._halted = False
         self.call_limit = 0
         self.prompt: Callable[[], None] | None = None
@@ -258,7 +258,7 @@ class VM:
         """Have the function below called at each client call of a service: see `vof.vm.hooks`.
 
         Args:
-            service: the service's name.
+            service: the service's name; or that of one of Mac-on-Linux's calls, `ABLK_KICK`, on the machine `mol`.
             when: `before` it (what the function returns, unless None, is the answer, and the service is not run),
                 `after` it (what it returns, unless None, replaces the answer), or `instead` of it.
 
@@ -299,7 +299,7 @@ class VM:
         self._faults.add(fault)
         self._use_hooks()
 
-    def stop(self, call: Call | None = None) -> None:
+    def stop(self, call: Call | OsiHookCall | None = None) -> None:
         """Have the run loop stop, once the client call under way is answered: `wait`, `expect` and the like return.
 
         Args:
@@ -505,6 +505,9 @@ class VM:
         # Made at the first use: it takes the table of services, and an engine starts while that is imported.
         if self.firmware is not None:
             self.firmware.rows = self._hooks.rows
+        devices = self._board.devices
+        if devices is not None:
+            devices.osi.hooks = self._hooks.selectors
 
     # The run loop
 

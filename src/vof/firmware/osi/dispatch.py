@@ -24,8 +24,12 @@ class _Call:
         self._count = len(row.arguments)
 
     def __call__(self, *arguments: int) -> OsiAnswer:
+        hook = self._osi.hooks.get(self._row.number)
         try:
-            answer = self._function(*arguments[: self._count])
+            if hook is None:
+                answer = self._function(*arguments[: self._count])
+            else:
+                answer = hook(self._function, arguments[: self._count])
         except (GuestFault, PortError) as error:
             answer, fault = self._row.failure, str(error)
         else:
@@ -44,17 +48,19 @@ class Osi(Mapping[int, Callable[..., OsiAnswer]]):
 
     Attributes:
         told: is told of each call: its row, arguments and answer, and why it failed, if it did.
+        hooks: by selector, what is called in place of a call, with what would have answered it and its arguments.
     """
 
     def __init__(self, devices: Mapping[str, Any]) -> None:
         self.told: Callable[[Selector, tuple[int, ...], OsiAnswer, str], None] | None = None
+        self.hooks: Mapping[int, Callable[[Callable[..., OsiAnswer], tuple[int, ...]], OsiAnswer]] = {}
         self._polls: list[Callable[[], object]] = []
         self._calls: dict[int, _Call] = {}
         for name, device in devices.items():
             self.add(name, device)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "told": None}  # whoever listens is none of a snapshot's
+        return {**self.__dict__, "told": None, "hooks": {}}  # whoever looks on is none of a snapshot's
 
     def __getitem__(self, selector: int) -> Callable[..., OsiAnswer]:
         return self._calls[selector]

@@ -84,7 +84,7 @@ _TABLE = """
 0 CALL_AVAILABLE | services | selector | available | 0
     Whether there is a call of this number.
 1 DEBUGGER | services | number | zero | 0
-    Note the number in the log; there is no debugger to stop in.
+    Note the number in the log; vof's option --break DEBUGGER stops there.
 2 OLD_ENET |  |  |  |
     Obsolete.
 3 LOG_STR |  |  |  |
