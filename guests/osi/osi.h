@@ -16,33 +16,51 @@
 
 enum osi_selector {
     OSI_CALL_AVAILABLE = 0,
+    OSI_DEBUGGER = 1,
+    OSI_CMOUNT_DRV_VOL = 4,
     OSI_GET_GMT_TIME = 7,
+    OSI_MOUSE_CNTRL = 8,
+    OSI_GET_LOCALTIME = 9,
     OSI_ENET_OPEN = 10,
     OSI_ENET_CLOSE = 11,
     OSI_ENET_GET_ADDR = 12,
     OSI_ENET_GET_STATUS = 13,
     OSI_ENET_CONTROL = 14,
+    OSI_ENET_ADD_MULTI = 16,
+    OSI_ENET_DEL_MULTI = 17,
     OSI_ENET_GET_PACKET = 18,
     OSI_ENET_SEND_PACKET = 19,
+    OSI_OF_RTAS = 22,
     OSI_SCSI_CNTRL = 23,
     OSI_SCSI_SUBMIT = 24,
     OSI_SCSI_ACK = 25,
     OSI_GET_MOUSE = 26,
+    OSI_ACK_MOUSE_IRQ = 27,
     OSI_SET_VMODE = 28,
     OSI_GET_VMODE_INFO = 29,
+    OSI_SET_VIDEO_POWER = 31,
     OSI_GET_FB_INFO = 32,
     OSI_SOUND_WRITE = 33,
     OSI_SOUND_SET_VOLUME = 35,
     OSI_SOUND_CNTL = 36,
+    OSI_VIDEO_ACK_IRQ = 38,
+    OSI_VIDEO_CNTRL = 39,
     OSI_SOUND_IRQ_ACK = 40,
     OSI_LOG_PUTC = 47,
+    OSI_KBD_CNTRL = 50,
     OSI_GET_ADB_KEY = 51,
+    OSI_WRITE_NVRAM_BYTE = 52,
+    OSI_READ_NVRAM_BYTE = 53,
     OSI_EXIT = 54,
+    OSI_KEYCODE_TO_ADB = 55,
+    OSI_MAP_ADB_KEY = 56,
+    OSI_SAVE_KEYMAPPING = 57,
     OSI_USLEEP = 58,
     OSI_SET_COLOR = 59,
     OSI_PIC_MASK_IRQ = 60,
     OSI_PIC_UNMASK_IRQ = 61,
     OSI_PIC_GET_ACTIVE_IRQ = 63,
+    OSI_GET_COLOR = 64,
     OSI_ENET2_OPEN = 68,
     OSI_ENET2_CLOSE = 69,
     OSI_ENET2_CNTRL = 70,
@@ -60,6 +78,10 @@ enum osi_selector {
     OSI_ABLK_IRQ_ACK = 83,
     OSI_ABLK_SYNC_READ = 84,
     OSI_ABLK_SYNC_WRITE = 85,
+    OSI_ABLK_BLESS_DISK = 86,
+    OSI_NVRAM_SIZE = 91,
+    OSI_MTICKS_TO_USECS = 92,
+    OSI_USECS_TO_MTICKS = 93,
     OSI_PSEUDO_FS = 96,
     OSI_TTY_PUTC = 97,
     OSI_TTY_GETC = 98,
@@ -119,7 +141,10 @@ struct osi_blocks {
 /* Set the ring up and start the engine: 0, or -1. `count` is a power of two. */
 int osi_blocks_start(struct osi_blocks *blocks, struct osi_block_request *ring, uint32_t count);
 
-/* Add one request: read or write `bytes` from 512-byte sector `sector` on. It is carried out by osi_blocks_run(). */
+/*
+ * Add one request: read or write `bytes` from 512-byte sector `sector` on. It is carried out by osi_blocks_run(), before
+ * which at most (count - 1) / 2 may be added: each takes two elements of the ring.
+ */
 void osi_blocks_add(struct osi_blocks *blocks, uint32_t flags, uint32_t unit, uint32_t sector, void *data, uint32_t bytes);
 
 /* Carry out what was added: 0 if all of it was, -1 if something failed. */

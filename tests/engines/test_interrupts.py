@@ -348,3 +348,17 @@ def test_too_many_reads_of_the_time_base_are_hooked_no_more(tmp_path: Path, monk
         assert ending is not None and ending.reason is EndReason.POWER_OFF
         interrupts = vm.engine.runner.interrupts  # type: ignore[attr-defined]
         assert len(interrupts._hooked) == len(vm.engine.timebase._hooked) == 3  # type: ignore[attr-defined]
+
+
+def test_a_run_goes_on_from_a_snapshot_as_it_went(tmp_path: Path) -> None:
+    vm, out = machine(tmp_path, REPEATED)
+    notes = []
+    with vm:
+        vm.run_until(lambda: any(vm.engine.memory.read(out + 12 * 20, 4)), 10)
+        snapshot = vm.snapshot()
+        for _ in range(3):
+            vm.wait(20)
+            notes.append(vm.engine.memory.read_cells(out, 240))
+            vm.restore(snapshot)
+    assert notes[0] == notes[1] == notes[2]
+    assert all(notes[0])

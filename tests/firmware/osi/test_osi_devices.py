@@ -690,6 +690,38 @@ def test_rtas_keeps_nvram_and_has_no_pci() -> None:
     assert set(nothing) | {1, 2, 3, 9, 0xA} == {token - first for token in TOKENS.values()}
 
 
+@pytest.mark.parametrize(
+    ("text", "limit", "units"),
+    [
+        (b"Gr\xfc\0x", 99, "Gr\xfc"),
+        (b"Gr\xfc\0x", 3, "Gr"),
+        (b"Gr\xfc\0x", 1, ""),
+        (b"no end" * 1000, 4, "no "),
+        (b"\0", 9, ""),
+    ],
+)
+def test_text_to_unicode_ends_at_its_nul_or_at_the_limit(text: bytes, limit: int, units: str) -> None:
+    bench = Bench()
+    bench.memory.write(0x100, text)
+    assert bench.call(78, 32, BUFFERS, 0x100, limit) == len(units)
+    data = units.encode("utf-16-be") + b"\0\0"
+    assert bench.memory.read(BUFFERS, len(data)) == data
+    bench.memory.write(RAM - 2, b"ab")  # without an end, and nothing behind it
+    assert bench.call(78, 32, BUFFERS, RAM - 2, 9) == 2
+    assert bench.call(78, 32, BUFFERS, RAM, 9) == BAD
+    assert bench.call(78, 32, BUFFERS, 0x100, 0xFFFFFFFF) == bench.call(78, 32, BUFFERS, 0x100, 0) == 0
+
+
+def test_unicode_to_text_leaves_out_what_latin_1_has_not() -> None:
+    bench = Bench()
+    bench.memory.write(0x100, "a\u20ac\xfc\0z".encode("utf-16-be"))
+    assert bench.call(78, 33, BUFFERS, 0x100, 5, 99) == 3
+    assert bench.memory.read(BUFFERS, 4) == b"a\xfcz\0"
+    assert bench.call(78, 33, BUFFERS, 0x100, 5, 2) == 1 and bench.memory.read(BUFFERS, 2) == b"a\0"
+    assert bench.call(78, 33, BUFFERS, RAM - 4, 5, 99) == BAD
+    assert bench.call(78, 33, RAM - 1, 0x100, 5, 99) == BAD
+
+
 def test_resources_are_lines_of_words() -> None:
     bench = Bench()
     bench.memory.write(0x100, b"key\0")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 from osi_machine import Bench
 
@@ -27,6 +29,14 @@ def test_each_device_answers_its_rows_with_their_arguments() -> None:
         function = osi[number]._function  # type: ignore[attr-defined]
         assert function.__name__ == row.method
         assert len(inspect.signature(function).parameters) == len(row.arguments), row.name
+
+
+def test_the_guests_library_has_every_call_by_its_number() -> None:
+    header = (Path(__file__).parents[3] / "guests" / "osi" / "osi.h").read_text()
+    numbers = re.search(r"enum osi_selector \{(.*?)\}", header, re.DOTALL)
+    assert numbers is not None
+    named = {name: int(number) for name, number in re.findall(r"OSI_(\w+) = (\d+)", numbers[1])}
+    assert named == {row.name: row.number for row in SELECTORS.values() if row.device}
 
 
 def test_a_devices_failure_is_the_rows_and_is_told() -> None:

@@ -49,11 +49,12 @@ class BootHelper:
         return -1
 
     def _to_unicode(self, to: int, text: int, limit: int) -> int:
-        """A NUL-terminated text as UTF-16BE with its NUL; the number of characters without that."""
+        """A text as UTF-16BE with a NUL; the number of characters without that. It ends at its NUL or at the limit."""
         if not 0 < limit < _SIGN:
             return 0
-        found = self._memory.read_string(text, _LONGEST_TEXT)[: limit - 1]
-        self._memory.write(to, found.encode("utf-16-be") + b"\0\0")
+        most = min(limit - 1, _LONGEST_TEXT, max(self._memory.size - text, 1))
+        found, _, _ = self._memory.read(text, most).partition(b"\0")
+        self._memory.write(to, found.decode("latin-1").encode("utf-16-be") + b"\0\0")
         return len(found)
 
     def _to_ascii(self, to: int, text: int, count: int, limit: int) -> int:
