@@ -362,3 +362,36 @@ def test_a_run_goes_on_from_a_snapshot_as_it_went(tmp_path: Path) -> None:
             vm.restore(snapshot)
     assert notes[0] == notes[1] == notes[2]
     assert all(notes[0])
+
+
+@pytest.mark.parametrize("word", ["sc", ".long 0x00dddd01"])
+def test_a_program_may_raise_the_same_exception_as_often_as_it_likes(word: str, tmp_path: Path) -> None:
+    code = f"""
+        install 0x700
+        install 0xc00
+        li      7, 15000
+        mtctr   7
+1:      {word}
+        addi    30, 30, 1
+        bdnz    1b
+        stw     30, 0(20)
+{OFF}
+handler_0x700:
+        mfsrr0  21
+        addi    21, 21, 4
+        mtsrr0  21
+        rfi
+end_0x700:
+handler_0xc00:
+        rfi
+end_0xc00:
+"""
+    assert run(tmp_path, code, 1) == (15000,)
+
+
+def test_one_that_gets_nowhere_is_told(tmp_path: Path) -> None:
+    vm, _ = machine(tmp_path, "install 0x700\n here: .long 0x00dddd01\n handler_0x700: rfi\n end_0x700:\n")
+    with vm:
+        ending = vm.wait(20)
+    assert ending is not None and ending.reason is EndReason.CRASH
+    assert "raised the same exception 10000 times at " in ending.message and "(here)" in ending.message

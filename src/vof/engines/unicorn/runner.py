@@ -10,9 +10,7 @@ from unicorn import Uc, UcError, unicorn_const
 from vof.engines.unicorn.attention import SignalAlarm
 from vof.engines.unicorn.cpu import PowerCpu, Spr
 from vof.engines.unicorn.exceptions import (
-    DECREMENTER,
     EXCEPTIONS,
-    EXTERNAL,
     MACHINE_CHECK,
     SYSTEM_CALL,
     TRACE,
@@ -94,6 +92,7 @@ class Runner:
         self._exception: tuple[int, int] | None = None
         self._missing: tuple[str, int] | None = None
         self._last_exception = (0, 0, 0)
+        self._stormy: tuple[int, ...] = ()
         self.ticker = Ticker(cpu.interrupt)
         cpu.uc.hook_add(unicorn_const.UC_HOOK_INTR, self._on_exception)
         cpu.uc.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, self._on_missing)
@@ -251,11 +250,8 @@ class Runner:
         cpu, place = self.cpu, self._vector(kind)
         if not self._has_handler(place):
             return self._end(self._tell(kind, srr0), srr0 - 4 if kind.after else srr0)
-        vector, before, count = self._last_exception
-        count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
-        self._last_exception = (kind.vector, srr0, count)
-        if count > _STORM and kind is not EXTERNAL and kind is not DECREMENTER:
-            return self._end(f"raised the same exception {count} times", srr0)
+        if not kind.after and self._is_storm(kind, srr0):
+            return self._end(f"raised the same exception {_STORM} times", srr0)
         msr = cpu.msr
         reason = kind.reason
         if kind.vector == 0x700 and msr & _MSR_PR and reason == 0x20000 and not _is_trap(cpu.instruction(srr0)):
@@ -264,6 +260,22 @@ class Runner:
         cpu.msr = msr & (_KEPT_MSR | 1 << 63) | (_MSR_LE if msr & _MSR_ILE else 0)
         cpu.pc = place
         return None
+
+    def _is_storm(self, kind: Exceptional, srr0: int) -> bool:
+        """Whether the guest raises this exception again and again, with the same registers: it gets nowhere.
+
+        One that goes on raises the same one for long, too: where its kernel does an instruction that the CPU hasn't.
+        """
+        vector, before, count = self._last_exception
+        count = count + 1 if (vector, before) == (kind.vector, srr0) else 0
+        if count > _STORM:
+            cpu = self.cpu
+            registers = (*cpu.save(), *[cpu.gpr(number) for number in range(32)])
+            if registers == self._stormy:
+                return True
+            self._stormy, count = registers, count - 2  # and look again the time after next
+        self._last_exception = (kind.vector, srr0, count)
+        return False
 
     def _tell(self, kind: Exceptional, address: int) -> str:
         what = kind.what
