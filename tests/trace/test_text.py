@@ -20,7 +20,8 @@ from vof.events import (
 )
 from vof.firmware import SERVICES
 from vof.trace.filters import parse_filter
-from vof.trace.text import CallText, Stamp, TextStyle, TextTrace, call_text, quoted
+from vof.trace.quoting import quoted
+from vof.trace.text import CallText, Stamp, TextStyle, TextTrace, call_text
 
 CPU, MEMORY, VTY = 0x100001, 0x100002, 0x40000003
 PATHS = {CPU: "/cpus/PowerPC,POWER9@0", MEMORY: "/memory@0", VTY: "/vdevice/vty@71000000"}
@@ -122,6 +123,10 @@ LINES: tuple[tuple[ClientReturn, str], ...] = (
     (
         returned("call-method", 0x2000, VTY, 3, 0x20000, results=(0, 0x30000, 5), texts={0: "claim"}),
         'call-method("claim", /vdevice/vty@71000000, 3, 0x20000) = 0, 0x30000, 5',
+    ),
+    (
+        returned("interpret", 0x2000, 7, results=(M1 - 4094,), texts={0: "1 ."}, fault="threw -4095"),
+        'interpret("1 .", 7) = -4095 (threw -4095)',
     ),
     (
         returned("interpret", 0x2000, 7, results=(M1 - 12,), texts={0: "1 ."}, fault="threw -13"),

@@ -29,8 +29,10 @@ from vof.events import (
 from vof.firmware.table import SERVICES, Kind
 from vof.trace.data import GIVEN
 from vof.trace.filters import CallFilter
+from vof.trace.osi_text import osi_text
+from vof.trace.quoting import printable, quoted
 
-__all__ = ["CallText", "Stamp", "TextStyle", "TextTrace", "call_text", "osi_text", "quoted"]
+__all__ = ["CallText", "Stamp", "TextStyle", "TextTrace", "call_text"]
 
 _DEEPEST = 16
 """Calls are never nested deeper; a recording may say otherwise."""
@@ -59,12 +61,6 @@ class Stamp(StrEnum):
     """seconds since the machine was started"""
     RELATIVE = "relative"
     """seconds since the last line's"""
-
-
-_OSI_WIDTH = 40
-_SMALL = 1000
-_NEGATIVE = 0xFFFFFFF0
-"""From here on a number of 32 bits is more likely a small negative one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +166,7 @@ class CallText:
 
     def resumed(self, event: ClientReturn) -> str:
         """The second half."""
-        head = f"{'  ' * min(event.depth, _DEEPEST)}<... {_printable(event.service[:_NAME_LIMIT])} resumed>) "
+        head = f"{'  ' * min(event.depth, _DEEPEST)}<... {printable(event.service[:_NAME_LIMIT])} resumed>) "
         return f"{head:<{self._style.column}}= {self._came_to(event)}"
 
     def _called(self, event: ClientCall | ClientReturn) -> str:
@@ -182,7 +178,7 @@ class CallText:
             words = [f"{name}={word}" for name, word in zip(shape.names, words, strict=False)]
         if len(arguments) > len(converters):
             words += map(_further, arguments[len(converters) :])
-        service = event.service if shape is not self._unknown else _printable(event.service[:_NAME_LIMIT])
+        service = event.service if shape is not self._unknown else printable(event.service[:_NAME_LIMIT])
         return f"{service}({', '.join(words)}"
 
     def _came_to(self, event: ClientReturn) -> str:
@@ -208,7 +204,7 @@ class CallText:
             text += f" [{event.hook}]"
         if self._style.spent:
             text += f" <{_spent(event.duration)}>"
-        return text if text.isprintable() else _printable(text)
+        return text if text.isprintable() else printable(text)
 
     # Cells whose meaning the call tells
 
@@ -216,7 +212,7 @@ class CallText:
         path = event.paths.get(value)
         if path is None:
             return _plain_handle(value, place, event)
-        return path if path.isprintable() else _printable(path)
+        return path if path.isprintable() else printable(path)
 
     def _string(self, value: int, place: int, event: ClientCall | ClientReturn) -> str:
         text = event.texts.get(place)
@@ -343,13 +339,13 @@ class TextTrace:
 
     def _tell_phase(self, event: Phase) -> None:
         detail = f" ({event.detail})" if event.detail else ""
-        self._line(int(event.seconds * 1e9), f"+++ phase: {_printable(event.name + detail)} +++")
+        self._line(int(event.seconds * 1e9), f"+++ phase: {printable(event.name + detail)} +++")
 
     def _tell_tree(self, event: TreeReplaced) -> None:
         self._line(self._last, f"+++ the device tree was replaced: {event.nodes} nodes +++")
 
     def _tell_injected(self, event: Injected) -> None:
-        self._line(event.at, f"+++ injected {_printable(event.fault)}: {_printable(event.what)} +++")
+        self._line(event.at, f"+++ injected {printable(event.fault)}: {printable(event.what)} +++")
 
     def _tell_osi(self, event: OsiCall) -> None:
         if self._wanted is None or self._wanted.wants_osi(event):
@@ -374,58 +370,9 @@ class TextTrace:
         return f"{day} " if stamp is Stamp.DAY else f"{day}.{micro:06} "
 
 
-def osi_text(event: OsiCall) -> str:
-    """One of Mac-on-Linux's calls as one line; a register that it left as it was is a dash."""
-    arguments = ", ".join(_number(value) for value in event.arguments)
-    results = ", ".join("-" if value is None else _number(value) for value in event.results)
-    why = f" ({_printable(event.fault)})" if event.fault else ""
-    return f"osi {event.name}({arguments})".ljust(_OSI_WIDTH) + f" = {event.outcome or results}{why}"
-
-
-def _number(value: int) -> str:
-    if value >= _NEGATIVE:
-        return str(value - (1 << 32))
-    return str(value) if value < _SMALL else f"{value:#x}"
-
-
 def call_text(event: ClientReturn) -> str:
     """A call as one line, for a sentence: results right behind the arguments."""
     return _IN_A_SENTENCE.line(event)
-
-
-def quoted(text: str, limit: int, size: int | None = None) -> str:
-    """A string in quotes, with escapes as in C for what can't be printed.
-
-    Args:
-        text: a character for each byte.
-        limit: the bytes that are shown; dots stand for the rest.
-        size: the bytes that there are, where `text` is only their beginning.
-    """
-    dots = "..." if (len(text) if size is None else size) > limit or (size or 0) > len(text) else ""
-    text = text[:limit]
-    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
-        text = text.translate(_ESCAPED)
-        if not text.isascii():  # nothing that the firmware read
-            text = "".join(map(_escape, text))
-    return f'"{text}"{dots}'
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if character.isascii() and character.isprintable():
-        return character
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-_ESCAPED = {code: _escape(chr(code)) for code in range(0x100)}
-_ESCAPED |= str.maketrans({"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"})
-
-
-def _printable(text: str) -> str:
-    """Text without what a terminal might obey."""
-    if text.isprintable():
-        return text
-    return "".join([each if each.isprintable() else _ESCAPED.get(ord(each)) or _escape(each) for each in text])
 
 
 _TEXT = bytes([*b"\t\n\r\x1b", *range(0x20, 0x7F)])
