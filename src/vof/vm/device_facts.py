@@ -8,11 +8,15 @@ from typing import Any
 from vof.machines.disks import Controller, Disk, DiskPlace
 from vof.machines.networks import Card
 
-__all__ = ["describe_cards", "describe_disks", "described_cards", "described_disks"]
+__all__ = ["describe_devices", "described_cards", "described_disks"]
 
 
-def describe_disks(disks: Sequence[Disk]) -> list[dict[str, Any]]:
-    """Disks in JSON's terms."""
+def describe_devices(disks: Sequence[Disk], cards: Sequence[Card]) -> dict[str, Any]:
+    """Disks and cards in JSON's terms."""
+    return {"disks": _describe_disks(disks), "cards": _describe_cards(cards)}
+
+
+def _describe_disks(disks: Sequence[Disk]) -> list[dict[str, Any]]:
     described = []
     for disk in disks:
         facts: dict[str, Any] = {"name": disk.name, "cdrom": disk.cdrom, "boot_index": disk.boot_index}
@@ -28,7 +32,7 @@ def described_disks(described: Sequence[dict[str, Any]], port: Callable[[str], A
     """The disks that were described so.
 
     Args:
-        described: what `describe_disks` made.
+        described: what `describe_devices` made of them.
         port: makes the ports `block0`, `partitions0`, `files0` and so on.
     """
     disks = []
@@ -43,8 +47,7 @@ def described_disks(described: Sequence[dict[str, Any]], port: Callable[[str], A
     return tuple(disks)
 
 
-def describe_cards(cards: Sequence[Card]) -> list[dict[str, Any]]:
-    """Cards in JSON's terms."""
+def _describe_cards(cards: Sequence[Card]) -> list[dict[str, Any]]:
     described = []
     for card in cards:
         facts: dict[str, Any] = {"name": card.name, "boot_index": card.boot_index}
@@ -58,7 +61,7 @@ def described_cards(described: Sequence[dict[str, Any]], port: Callable[[str], A
     """The cards that were described so.
 
     Args:
-        described: what `describe_cards` made.
+        described: what `describe_devices` made of them.
         port: makes the ports `network0` and so on.
     """
     cards = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,15 +27,17 @@ from vof.machines.mol import FRAME_BUFFER, NVRAM_SIZE, Mol, MolDevices, MolPorts
 from vof.machines.nvram import Nvram
 from vof.memory import GuestMemory
 from vof.outcomes import Jump
-from vof.vm.boards import MODEL, LocalDevices, PlainBoard, describe_generic, unicorn_engine
-from vof.vm.mol_sound import Silence, Sound, open_sound
+from vof.vm.boards.board import MODEL, BoardPlan, PlainBoard, refuse_64_bit
+from vof.vm.boards.board_engines import unicorn_engine
+from vof.vm.boards.generic import describe_generic
+from vof.vm.boards.local_devices import LocalDevices
+from vof.vm.mol_sound import open_sound
 
 if TYPE_CHECKING:
     from vof.backends import HostClock, VirtualClock
     from vof.backends.screen_page import ScreenPage
     from vof.engines.trap import Hello
     from vof.machines.machine import Machine, Site
-    from vof.vm.config import Config
     from vof.vm.mol_input import PageInput
 
 __all__ = ["MolBoard"]
@@ -73,16 +76,16 @@ class MolBoard(PlainBoard):
     """The machine `mol`. Its NVRAM outlives a reset.
 
     Args:
-        config: the options.
-        clock: the machine's clock.
-        wrap: see `make_board`.
+        plan: what it is made from.
 
     Raises:
         UsageError: an option can't be had.
     """
 
-    def __init__(self, config: Config, clock: HostClock | VirtualClock, wrap: Callable[[str, str, Any], Any]) -> None:
-        super().__init__()
+    def __init__(self, plan: BoardPlan) -> None:
+        config, clock = plan.config, plan.clock
+        devices = LocalDevices(plan)
+        super().__init__(devices)
         if config.trap_name == "mailbox":
             raise UsageError("--trap mailbox: mol has hypercall, illegal and osi")
         choices = config.machine_options
@@ -103,7 +106,7 @@ class MolBoard(PlainBoard):
         adjustment = 3600 * _number(self._resources, "adjust_time", 0)
         self._local_offset = partial(_host_offset if zone == "host" else _fixed_offset, adjustment)
         self._mouse_dpi = max(0, _number(self._resources, "mouse_dpi", 0)) or DPI
-        self._files = _files(config.pseudo_files)
+        self._files = _files(config.pseudo_files, plan.closers)
         self._kept = NvramFile(config.nvram, NVRAM_SIZE) if config.nvram else None
         self._nvram = Nvram(NVRAM_SIZE)
         if self._kept is not None:
@@ -119,9 +122,9 @@ class MolBoard(PlainBoard):
         self._page: ScreenPage | None = None
         self._input: PageInput | None = None
         self._picture_path = ""
-        self._sink: Sound = Silence()
-        self._devices = devices = LocalDevices(config, clock, wrap, _no_place)
-        self.disks, self.networks = devices.overlays, devices.user_networks
+        self._open_display(config.display, plan.closers)
+        self._sink = open_sound(config.audiodev)
+        plan.closers.callback(self._end_sound)
         self._units = tuple(
             Unit(
                 disk.block,
@@ -153,16 +156,10 @@ class MolBoard(PlainBoard):
             variables=config.variable_values,
             tree=mol_tree(len(self._units), network=bool(devices.cards), scsi=bool(self._targets)),
         )
-        try:
-            self._sink = open_sound(config.audiodev)
-            self._open_display(config.display)
-        except BaseException:
-            self.close()
-            raise
 
     # What is behind the devices
 
-    def _open_display(self, text: str) -> None:
+    def _open_display(self, text: str, closers: ExitStack) -> None:
         kind, _, rest = text.partition(",")
         option, _, value = rest.partition("=")
         if kind in ("", "none") and not rest:
@@ -177,6 +174,7 @@ class MolBoard(PlainBoard):
             from vof.vm.mol_input import PageInput
 
             page = self._page = ScreenPage(_port(value), _adb_code)
+            closers.callback(page.close)
             self._input = PageInput(page)
             self.notices.append(f"the screen is at {page.address}")
         else:
@@ -203,7 +201,7 @@ class MolBoard(PlainBoard):
     def ports(self) -> dict[str, object]:
         """See `Board`."""
         return (
-            self._devices.ports
+            super().ports
             | {
                 "device clock": self._clock,
                 "framebuffer": self._framebuffer,
@@ -212,10 +210,6 @@ class MolBoard(PlainBoard):
             }
             | {f"pseudo file {name}": file for name, file in self._files.items()}
         )
-
-    def reopen(self) -> None:
-        """See `Board`."""
-        self._devices.reopen()
 
     def prepare(self, site: Site, hello: Hello) -> Hello:
         """See `Board`."""
@@ -238,7 +232,7 @@ class MolBoard(PlainBoard):
         """See `Board`."""
         assert self._framebuffer is not None and self._ticks is not None
         site = replace(site, flush_translations=self.engine.cpu.forget_mappings)
-        cards = self._devices.cards
+        cards = self._attached.cards
         ports = MolPorts(
             memory=self.engine.memory,
             console=site.console,
@@ -278,8 +272,7 @@ class MolBoard(PlainBoard):
 
     def start(self, jump: Jump) -> Jump:
         """See `Board`."""
-        if jump.bits == 64:
-            raise UsageError("a 64-bit program, and mol has a 32-bit CPU: -machine pseries has a 64-bit one")
+        refuse_64_bit(jump, "mol")
         return replace(jump, bare=True) if self._bare else jump
 
     def save(self) -> None:
@@ -293,16 +286,10 @@ class MolBoard(PlainBoard):
 
             write_png(self.state.devices.video.picture(), self._picture_path)
 
-    def close(self) -> None:
-        """See `Board`."""
-        if self._page is not None:
-            self._page.close()
+    def _end_sound(self) -> None:
         self._sink.close()
         if isinstance(self._sink, Player) and self._sink.failure:
             self.notices.append(self._sink.failure)
-        for file in self._files.values():
-            file.close()
-        self._devices.close()
 
     # While the guest runs
 
@@ -373,23 +360,19 @@ def _host_offset(adjustment: int, now: int) -> int:
     return time.localtime(now).tm_gmtoff + adjustment
 
 
-def _files(values: Any) -> dict[str, RawDisk]:
+def _files(values: Any, closers: ExitStack) -> dict[str, RawDisk]:
     found: dict[str, RawDisk] = {}
-    try:
-        for text in values:
-            name, equals, path = text.partition("=")
-            if not equals or not name:
-                raise UsageError(f"--pseudo-file {text}: write NAME=FILE, as in bootlogo=logo.raw")
-            if name in found:
-                raise UsageError(f"--pseudo-file {text}: there is one of that name already")
-            try:
-                found[name] = RawDisk(path)
-            except UsageError as error:
-                raise UsageError(f"--pseudo-file {text}: {error}") from None
-    except BaseException:
-        for file in found.values():
-            file.close()
-        raise
+    for text in values:
+        name, equals, path = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--pseudo-file {text}: write NAME=FILE, as in bootlogo=logo.raw")
+        if name in found:
+            raise UsageError(f"--pseudo-file {text}: there is one of that name already")
+        try:
+            file = found[name] = RawDisk(path)
+        except UsageError as error:
+            raise UsageError(f"--pseudo-file {text}: {error}") from None
+        closers.callback(file.close)
     return found
 
 
@@ -401,7 +384,3 @@ def _port(text: str) -> int:
 
 def _adb_code(character: str) -> int:
     return CHARACTERS[character][0]
-
-
-def _no_place(number: int) -> None:
-    """There are no controllers that a node would tell of."""

@@ -53,7 +53,7 @@ class QemuDisks:
         self._volumes: Volumes | None = None
         self._open: list[_ExportedDisk] = []
         self._cached: list[CachedDisk] = []
-        self.tend: Callable[[], None] = _nothing
+        self.tend: Callable[[], object] = _nothing
         self.disks: tuple[Disk, ...] = ()
         try:
             self._closers.enter_context(closing(ImageLocks(drives.images)))

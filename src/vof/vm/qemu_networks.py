@@ -31,7 +31,7 @@ class QemuNetworks:
         self._engine = engine
         self._wrap = wrap
         self._open: list[RedirectedNetwork] = []
-        self.tend: Callable[[], None] = _nothing
+        self.tend: Callable[[], object] = _nothing
         self.cards: tuple[Card, ...] = ()
 
     def find(self) -> None:

@@ -24,7 +24,7 @@ from vof.engines.trap import Hello
 from vof.errors import EngineError, PortError, Throw, UsageError
 from vof.events import ConsoleOutput, Event, Listener, OsiCall, Phase
 from vof.outcomes import Beyond, Boot, Crash, Departed, Enter, Exit, Jump, Outcome, Panic, PowerOff, Reset, Return
-from vof.vm.boards import make_board
+from vof.vm.boards import BoardPlan, make_board
 from vof.vm.changes import TreeChanges
 from vof.vm.config import Config
 from vof.vm.ending import Ending, EndReason, ExpectTimeout
@@ -119,8 +119,7 @@ class VM:
         self._closers = ExitStack()
         self._closers.callback(self.images.close)
         try:
-            self._board = make_board(self.config, self._clock, self._wrap)
-            self._closers.callback(self._board.close)
+            self._board = make_board(BoardPlan(self.config, self._clock, self._wrap, self._closers))
             self.notices = self._board.notices
             self.engine: Engine = self._board.engine
             self._closers.callback(self._close_guardian)
@@ -149,7 +148,7 @@ class VM:
                 guardian = self._guardian = Guardian()
         self.engine.trap.idle = self._idle
         self.console.idle = self._idle_in_call
-        self._board.tend = self._tend_in_call
+        self._board.tend_by(self._tend_in_call)
         self.engine.start(guardian)
         self._observers.start(self.engine, self.config.profile.name, self.config.trap_name, self.command)
         self._tell_phase("engine started", self.engine.describe())
