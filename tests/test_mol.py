@@ -183,7 +183,9 @@ def test_a_run_with_a_virtual_clock_is_repeated_exactly(tmp_path: Path) -> None:
     for _ in range(2):
         with VM(machine="mol", kernel=program, clock="virtual") as vm:
             vm.expect("ready\r\n", PATIENCE)
-            ends.append((vm._clock.elapsed, vm.engine.registers(), bytes(vm.engine.memory.read(0x100000, 0x20000))))
+            ends.append(
+                (vm._machinery.clock.elapsed, vm.engine.registers(), bytes(vm.engine.memory.read(0x100000, 0x20000)))
+            )
     assert ends[0] == ends[1]
 
 

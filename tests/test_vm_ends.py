@@ -128,7 +128,7 @@ def test_two_with_one_guardian() -> None:
 def test_guardian_killed() -> None:
     """Nobody guards us then, but everything else goes on."""
     with machine() as vm:
-        guardian = vm._guardian
+        guardian = vm._machinery.guardian
         assert guardian is not None
         guardian._process.kill()
         until_linux(vm)

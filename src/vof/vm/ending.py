@@ -1,13 +1,15 @@
-"""How a VM can end, and how waiting for it can fail."""
+"""How a VM can end, in words, and how waiting for it can fail."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vof.errors import VofError
+from vof.outcomes import Beyond, Crash, Exit, Outcome, Panic, PowerOff
 
-__all__ = ["EndReason", "Ending", "ExpectTimeout"]
+__all__ = ["EndReason", "Ending", "ExpectTimeout", "ending_of"]
 
 
 class EndReason(StrEnum):
@@ -57,3 +59,37 @@ _STATUS = {
 
 class ExpectTimeout(VofError):
     """What was expected on the console did not come. The message holds the last that did."""
+
+
+def ending_of(outcome: Outcome, calls: int, symbol: Callable[[int], str]) -> Ending | None:
+    """The ending that an outcome is; None for one after which the machine goes on.
+
+    Args:
+        outcome: what a client call or an engine came to.
+        calls: the client calls that were made.
+        symbol: the nearest symbol of the client program to an address; "" for none.
+    """
+
+    def place(address: int) -> str:
+        name = symbol(address)
+        return f"{address:#x} ({name})" if name else f"{address:#x}"
+
+    if type(outcome) is Exit:
+        return Ending(EndReason.EXIT, "the client program called exit")
+    if type(outcome) is PowerOff:
+        return Ending(EndReason.POWER_OFF, "the guest powered off")
+    if type(outcome) is Panic:
+        return Ending(EndReason.PANIC, "the guest panicked")
+    if type(outcome) is Crash:
+        where = f"at {place(outcome.address)}"
+        if outcome.caller:
+            where += f", called from {place(outcome.caller - 4)}"
+        return Ending(EndReason.CRASH, f"the client program {outcome.what} {where}", outcome.registers)
+    if type(outcome) is Beyond:
+        return Ending(
+            EndReason.BEYOND,
+            f"the client program has the machine, after {calls} client calls, and then "
+            f"{outcome.what}: the unicorn engine can't follow it there; --engine qemu can "
+            "(apt-get install qemu-system-ppc)",
+        )
+    return None

@@ -18,6 +18,7 @@ from vof.events import (
     Injected,
     Listener,
     OsiCall,
+    Phase,
     TreeReplaced,
 )
 from vof.memory import MemoryTap
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from vof.engines.engine import Engine
     from vof.firmware import OpenFirmware
     from vof.firmware.boot import Started
+    from vof.firmware.hypervisor import OsiAnswer
+    from vof.firmware.osi.table import Selector
     from vof.machines.machine import Program, Site
+    from vof.machines.mol import MolDevices
     from vof.trace.recorder import Recorder
     from vof.trace.watcher import Watcher
     from vof.vm.config import Config
@@ -83,6 +87,7 @@ class Observers:
         self._watched: Site | None = None
         self._watcher: Watcher | None = None
         self._firmware: OpenFirmware | None = None
+        self._devices: MolDevices | None = None
         self._engine: Engine | None = None
         self._recorder: Recorder | None = _make_recorder(config.record) if config.record else None
 
@@ -92,11 +97,13 @@ class Observers:
         """Have a listener told of every event, or of those of some kinds."""
         self._listeners.append((listener, tuple(kinds)))
         self._settle()
+        self.watch_osi(self._devices)
 
     def ignore(self, listener: Listener) -> None:
         """Tell a listener no more."""
         self._listeners = [pair for pair in self._listeners if pair[0] != listener]
         self._settle()
+        self.watch_osi(self._devices)
 
     def wants(self, kind: type) -> bool:
         """Whether somebody would be told of events of this kind."""
@@ -110,12 +117,18 @@ class Observers:
             self._recorder.hear(event)
         self._pass_on(event)
 
-    def tell_phase(self, name: str) -> float:
-        """A phase begins; the seconds since the VM was made."""
+    def phase(self, name: str, detail: str = "") -> None:
+        """Have all know that a phase begins."""
         self._phase = name
         if self._watcher is not None:
             self._watcher.phase = name
-        return self._now() / 1e9
+        self.tell(Phase(name, self._now() / 1e9, detail))
+
+    def watch_osi(self, devices: MolDevices | None) -> None:
+        """See the calls of these devices of Mac-on-Linux's, while somebody listens to such calls."""
+        self._devices = devices
+        if devices is not None:
+            devices.osi.told = self._tell_osi if self.wants(OsiCall) else None
 
     # The firmware's ports
 
@@ -299,6 +312,15 @@ class Observers:
             watcher.keeper = self._recorder
             self._recorder.aside = (watcher.step_aside, watcher.step_back)
         return watcher
+
+    def _tell_osi(self, row: Selector, arguments: tuple[int, ...], answer: OsiAnswer, fault: str) -> None:
+        outcome, results = "", answer if isinstance(answer, tuple) else ()
+        if isinstance(answer, int):
+            results = (answer,)
+        elif not isinstance(answer, tuple):
+            outcome = type(answer).__name__
+        unsigned = tuple(None if value is None else value & 0xFFFFFFFF for value in results)
+        self.tell(OsiCall(row.number, row.name, arguments, unsigned, fault, outcome))
 
     def _pass_from_firmware(self, event: Event) -> None:
         if type(event) is TreeReplaced and self._recorder is not None:
