@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
+import io
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -273,3 +276,45 @@ def test_every_port_but_memory_can_be_recorded() -> None:
         known = {each for each, value in vars(protocols[name]).items() if callable(value) and each[0] != "_"}
         assert set(methods) == known
     assert set(METHODS) == set(protocols) - {"memory", "access", "busop", "partition"}
+
+
+class _Drop(io.RawIOBase):
+    """A file that takes a few bytes at a time, and then no more."""
+
+    def __init__(self, room: int) -> None:
+        self.taken = bytearray()
+        self._room = room
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if len(self.taken) >= self._room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        piece = bytes(data[:7])
+        self.taken += piece
+        return len(piece)
+
+
+def test_file_that_takes_pieces(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run.vof")
+    file = _Drop(1 << 20)
+    recorder._file = cast(BinaryIO, file)
+    recorder.note("phase", name="n" * 100)
+    recorder.close()
+    lines = gzip.decompress(bytes(file.taken)).decode().splitlines()
+    assert [json.loads(line) for line in lines] == [{"is": "phase", "name": "n" * 100}]
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """It is said once, and the run's end has nothing more to say."""
+    recorder = Recorder(tmp_path / "run.vof")
+    file = _Drop(8)
+    recorder._file = cast(BinaryIO, file)
+    recorder.note("phase", name="n" * 100)
+    with pytest.raises(UsageError, match="--record .*: No space left on device"):
+        recorder.flush()
+    assert file.closed
+    recorder.note("phase", name="m")
+    recorder.flush()
+    recorder.close()

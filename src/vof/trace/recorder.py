@@ -83,7 +83,7 @@ class Recorder:
         self._flushed = time.monotonic()
 
     def write_header(self, header: Line, *, virtual_clock: bool) -> None:
-        """Begin a run.
+        """Begin a run. From here on every method may raise `UsageError`, once: the file can't be written any more.
 
         Args:
             header: what to say of it; see `vof.trace.lines`.
@@ -256,8 +256,14 @@ class Recorder:
             )
 
     def _put(self, data: bytes) -> None:
-        if self._file is not None and data:
-            self._file.write(data)
+        rest = memoryview(data)
+        while self._file is not None and rest:
+            try:
+                rest = rest[self._file.write(rest) :]
+            except OSError as error:
+                self._file.close()
+                self._file = None
+                raise UsageError(f"--record {self.path}: {error.strerror}: it ends here") from None
 
 
 class _RecordedPort:
