@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-__all__ = ["EngineError", "GuestFault", "MemoryFault", "PortError", "Throw", "ThrowCode", "UsageError", "VofError"]
+__all__ = [
+    "EngineError",
+    "GuestFault",
+    "MemoryFault",
+    "PortError",
+    "Throw",
+    "ThrowCode",
+    "TreeError",
+    "UsageError",
+    "VofError",
+]
 
 
 class VofError(Exception):
@@ -38,6 +48,10 @@ class EngineError(VofError):
     def __str__(self) -> str:
         last = self.last_words.splitlines()[-1:]
         return ": ".join([str(self.args[0]), *last])
+
+
+class TreeError(EngineError):
+    """The tree that the machine tells of can't be used: the engine's failure at the start, the guest's doing later."""
 
 
 class PortError(VofError):

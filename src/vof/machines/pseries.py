@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from vof.errors import EngineError, GuestFault, PortError, Throw, ThrowCode
+from vof.errors import GuestFault, PortError, Throw, ThrowCode, TreeError
 from vof.events import TreeReplaced
 from vof.firmware import Hooks, OpenFirmware
 from vof.firmware.options import Options
@@ -95,14 +95,19 @@ class Pseries:
         """See `vof.machines.Machine`.
 
         Raises:
-            EngineError: the tree can't be used.
+            TreeError: the tree can't be used.
         """
+        try:
+            return self._power_on(tree_address, program, change)
+        except KeyError as error:
+            raise TreeError(f"the machine's tree can't be used: it lacks {error}") from error
+        except (CellError, FdtError, GuestFault) as fault:
+            raise TreeError(f"the machine's tree can't be used: {fault}") from fault
+
+    def _power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         site = self._site
         self._change = change
-        try:
-            tree = parse_fdt(self._flattened(tree_address))
-        except (FdtError, GuestFault) as fault:
-            raise EngineError(f"the machine's tree can't be used: {fault}") from None
+        tree = parse_fdt(self._flattened(tree_address))
         self._claims.reserve(*site.region)
         for start, size in (program.kernel, program.initrd):
             if size:
@@ -124,14 +129,11 @@ class Pseries:
         )
         chosen = self._node("/chosen")
         console = decode_string(chosen.properties.get("stdout-path", b"/vdevice/vty\0"))
-        try:
-            firmware.use_console(console)
-            chosen.properties["memory"] = encode_int(firmware.open(self._boot_memory()).ihandle)
-            boot_cpu = next(self._cpus(), None)
-            if boot_cpu is not None:
-                chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
-        except GuestFault as fault:
-            raise EngineError(f"the machine's tree is none of pseries: {fault}") from None
+        firmware.use_console(console)
+        chosen.properties["memory"] = encode_int(firmware.open(self._boot_memory()).ihandle)
+        boot_cpu = next(self._cpus(), None)
+        if boot_cpu is not None:
+            chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
         return firmware
 
     def _furnish(self, program: Program) -> None:

@@ -61,6 +61,7 @@ class Machinery:
         self.console_spoke: Callable[[], object] = _nothing
         self.guardian: Guardian | None = None
         self._faulty = faulty
+        self._started = False
         self.closers = ExitStack()
         self.closers.callback(self.images.close)
         try:
@@ -85,6 +86,9 @@ class Machinery:
             guardian: see `VM.start`.
             due: whether the run loop has to look around; asked from another thread.
         """
+        if self._started:
+            raise UsageError("a VM is started once: make another one")
+        self._started = True
         if guardian is None:
             with signals_held():
                 guardian = self.guardian = Guardian()

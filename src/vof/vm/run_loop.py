@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vof.engines.trap import Hello
-from vof.errors import PortError, UsageError
+from vof.errors import PortError, TreeError, UsageError
 from vof.outcomes import Boot, Departed, Enter, Exit, Jump, Outcome, Reset, Return
 from vof.vm.ending import Ending, EndReason, ending_of
 from vof.vm.machinery import Machinery
@@ -25,6 +25,8 @@ __all__ = ["RunLoop"]
 
 _PROMPT_LOOK = 0.05
 """Seconds between two looks around while the prompt waits for a key."""
+_ORDER_PATIENCE = 10.0
+"""Seconds after its time that a run goes on where the guest owes the firmware an answer, a callback's above all."""
 
 
 class RunLoop:
@@ -92,10 +94,14 @@ class RunLoop:
 
     def reset(self) -> None:
         """See `VM.reset`."""
+        self._prompts.close()
+        self._boot_command = None
         self._machinery.engine.reset()
 
     def go_back(self) -> None:
         """The machine is as it was at a snapshot: nothing that came later stands any more."""
+        self._prompts.close()
+        self._boot_command = None
         self.ending = None
 
     def end(self, ending: Ending) -> None:
@@ -135,7 +141,13 @@ class RunLoop:
     def _start_up(self, hello: Hello) -> None:
         """The machine has started: make its firmware, and start what there is or ask the user."""
         startup, prompts, config = self._startup, self._prompts, self._machinery.config
-        if not startup.power_on(hello):
+        try:
+            if not startup.power_on(hello):
+                return
+        except TreeError as error:
+            if not startup.count:
+                raise
+            self.end(Ending(EndReason.CRASH, f"the machine started again, and {error}"))
             return
         assert startup.firmware is not None
         command, self._boot_command = self._boot_command, None
@@ -247,6 +259,9 @@ class RunLoop:
         became = self._machinery.engine.look()
         if became is not None:
             self._act(became)
+        if self._trap.ordering and time.monotonic() >= self._deadline + _ORDER_PATIENCE:
+            # Nothing else can be done with a guest in the midst of that: the firmware waits in a call for its answer.
+            self.end(Ending(EndReason.CRASH, "the client program doesn't come back from what the firmware had it do"))
         return self._done() or self._is_over()
 
     def _idle_in_call(self, seconds: float) -> bool:

@@ -97,6 +97,10 @@ class VM:
 
         Args:
             guardian: who cleans up should this process die; one is made where none is given.
+
+        Raises:
+            UsageError: it was started before, or a file doesn't fit.
+            EngineError: it can't be started.
         """
         self._machinery.start(guardian, self._loop.is_due)
 
@@ -397,13 +401,15 @@ class VM:
         """Take all that a run changes. From now on, what the guest writes to its disks stays in memory.
 
         Raises:
-            UsageError: the engine can't, or the machine has not started or has ended.
+            UsageError: the engine can't, the machine has not started or has ended, or somebody has the prompt.
         """
         from vof.vm.snapshots import in_process, take_snapshot
 
         engine = in_process(self._machinery)
-        if self.firmware is None or self.ending is not None or engine.trap.ordering:
-            raise UsageError("a snapshot is taken between the start of the client program and its end")
+        if self.firmware is None or self.ending is not None or engine.trap.ordering or self._prompts.is_open:
+            raise UsageError(
+                "a snapshot is taken between the start of the client program and its end, while nobody has the prompt"
+            )
         return take_snapshot(self._machinery, self._startup, self._names)
 
     def restore(self, snapshot: Snapshot) -> None:
