@@ -312,7 +312,7 @@ def test_full_disk(tmp_path: Path) -> None:
     file = _Drop(8)
     recorder._file = cast(BinaryIO, file)
     recorder.note("phase", name="n" * 100)
-    with pytest.raises(UsageError, match="--record .*: No space left on device"):
+    with pytest.raises(UsageError, match=r"--record .*: No space left on device"):
         recorder.flush()
     assert file.closed
     recorder.note("phase", name="m")
