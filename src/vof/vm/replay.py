@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
-from vof.errors import MemoryFault, PortError, UsageError
+from vof.errors import PortError, UsageError
 from vof.events import ClientReturn, Event
 from vof.firmware import OpenFirmware
 from vof.firmware.boot import publish
@@ -31,6 +30,7 @@ from vof.tree import parse_fdt
 from vof.vm.changes import TreeChanges
 from vof.vm.device_facts import described_cards, described_disks
 from vof.vm.guest_firmware import announce
+from vof.vm.recorded_memory import MARK, Bulk, Different, RecordedMemory
 
 __all__ = ["Difference", "Replayed", "replay"]
 
@@ -110,14 +110,6 @@ def replay(recording: Recording, furnish: Callable[[OpenFirmware], None] | None 
     return replaying.done
 
 
-class _Different(Exception):
-    """The firmware asked for what it hadn't asked for then."""
-
-    def __init__(self, what: str, recorded: str, today: str) -> None:
-        super().__init__(what)
-        self.what, self.recorded, self.today = what, recorded, today
-
-
 class _Replay:
     """A replay under way."""
 
@@ -125,7 +117,7 @@ class _Replay:
         self.done = Replayed()
         self._furnish = furnish
         self._kept: dict[str, bytes] = {}
-        self._memory = _Memory(0, self._kept)
+        self._memory = RecordedMemory(0, self._kept)
         self._questions: list[Any] = []
         self._firmware: OpenFirmware | None = None
         self._heard: ClientReturn | None = None
@@ -143,7 +135,7 @@ class _Replay:
             self._firmware.next_ihandle = line["ihandle"]
 
     def _boot(self, line: Line) -> None:
-        self._memory = memory = _Memory(line["memory"], self._kept)
+        self._memory = memory = RecordedMemory(line["memory"], self._kept)
         memory.expect(line["reads"])
         self._questions = line.get("ports", [])[::-1]
         port = self._port
@@ -168,7 +160,7 @@ class _Replay:
         self.done.boots += 1
         try:
             firmware = self._machine(line, site).power_on(line["tree_address"], program, changes.apply)
-        except _Different as different:
+        except Different as different:
             self._note(None, different)
             return
         if line.get("guest_firmware"):
@@ -178,7 +170,7 @@ class _Replay:
         self._firmware = firmware
         self._compare_writes(line, -1)
         for path, recorded, today in _tree_differences(line["tree"], flat_tree(firmware.tree), ""):
-            self._note(None, _Different(f"the tree at {path}", recorded, today))
+            self._note(None, Different(f"the tree at {path}", recorded, today))
         if self._furnish is not None:
             self._furnish(firmware)
 
@@ -241,7 +233,7 @@ class _Replay:
         block = line["block"]
         try:
             firmware.call(block)
-        except _Different as different:
+        except Different as different:
             firmware.depth = line.get("depth", 0)
             self._note(line, different, number)
             return
@@ -250,17 +242,17 @@ class _Replay:
         if "hook" not in line:
             recorded = tuple(line.get("results", ()))
             if heard.results != recorded:
-                self._note(line, _Different("the answer", _cells(recorded), _answer(heard)), number)
+                self._note(line, Different("the answer", _cells(recorded), _answer(heard)), number)
                 return
             for what in ("status", "outcome"):
                 then, now = line.get(what) or 0, getattr(heard, what) or 0
                 if then != now:
-                    self._note(line, _Different(what, str(then), str(now)), number)
+                    self._note(line, Different(what, str(then), str(now)), number)
                     return
         self._compare_writes(line, number)
         if self._questions:
             name, method, *_ = self._questions[-1]
-            self._note(line, _Different("a port", f"asked {name}.{method}", "did not ask it"), number)
+            self._note(line, Different("a port", f"asked {name}.{method}", "did not ask it"), number)
 
     def _compare_writes(self, line: Line, number: int) -> None:
         then = line.get("wrote", ())
@@ -272,12 +264,12 @@ class _Replay:
             if now[-1][0] == first[0] + 12 + 4 * first[1][1]:
                 now = now[:-1]
         if len(then) != len(now):
-            different = _Different("what was written", f"{len(then)} times", f"{len(now)} times")
+            different = Different("what was written", f"{len(then)} times", f"{len(now)} times")
             self._note(line, different, number)
             return
         for (address, value), (today, data) in zip(then, now, strict=True):
             if address != today:
-                self._note(line, _Different("where was written", hex(address), hex(today)), number)
+                self._note(line, Different("where was written", hex(address), hex(today)), number)
                 return
             if isinstance(data, tuple):
                 data = b"".join([cell.to_bytes(4) for cell in data])
@@ -285,16 +277,16 @@ class _Replay:
                 value = data_of(value).decode("latin-1")
             if type(value) is str:
                 if data != value.encode("latin-1"):
-                    self._note(line, _Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
+                    self._note(line, Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
                     return
-            elif isinstance(data, _Bulk):
+            elif isinstance(data, Bulk):
                 if (data.digest, len(data)) != (value["digest"], value["bulk"]):
-                    self._note(line, _Different("what was written", "other data of a port", "these"), number)
+                    self._note(line, Different("what was written", "other data of a port", "these"), number)
                     return
             elif any(mark in data for mark in self._memory.marks):
                 self.done.uncompared += 1
             elif shortened(data, _HEAD) != value:
-                self._note(line, _Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
+                self._note(line, Different("what was written", _bytes(data_of(value)), _bytes(data)), number)
                 return
 
     # Ports
@@ -309,10 +301,10 @@ class _Replay:
         """What a port answered then."""
         asked = port_value(arguments)
         if not self._questions:
-            raise _Different("a port", "nothing more was asked", f"asks {name}.{method}{tuple(asked)}")
+            raise Different("a port", "nothing more was asked", f"asks {name}.{method}{tuple(asked)}")
         entry = self._questions.pop()
         if entry[0] != name or entry[1] != method or not _alike(entry[2], asked):
-            raise _Different(
+            raise Different(
                 "a port", f"asked {entry[0]}.{entry[1]}{tuple(entry[2])}", f"asks {name}.{method}{tuple(asked)}"
             )
         answer = entry[3]
@@ -325,8 +317,8 @@ class _Replay:
                 raise Departed(_outcome(answer["departed"]))
             if "text" in answer:
                 return answer["text"]
-            bulk = _Bulk.make(answer["digest"], answer["bulk"])
-            self._memory.marks.add(bulk[:_MARK])
+            bulk = Bulk.make(answer["digest"], answer["bulk"])
+            self._memory.marks.add(bulk[:MARK])
             return bulk
         if isinstance(answer, str):
             return answer.encode("latin-1")
@@ -353,7 +345,7 @@ class _Replay:
         if type(event) is ClientReturn:
             self._heard = event
 
-    def _note(self, line: Line | None, different: _Different, number: int = -1) -> None:
+    def _note(self, line: Line | None, different: Different, number: int = -1) -> None:
         done = self.done
         done.found += 1
         if len(done.differences) < _KEPT:
@@ -364,135 +356,6 @@ class _Replay:
 
 class _Port:
     """A port that answers from the recording."""
-
-
-class _Memory:
-    """Guest memory as far as a recording knows it: what was read in one call.
-
-    Args:
-        size: bytes of it.
-        kept: large pieces of data by digest, for they are written out once only.
-
-    Attributes:
-        written: what the firmware has written in this call.
-        marks: how data begins that stands for what the recording hasn't.
-    """
-
-    def __init__(self, size: int, kept: dict[str, bytes]) -> None:
-        self.size = size
-        self.written: list[tuple[int, bytes | tuple[int, ...]]] = []
-        self.marks: set[bytes] = set()
-        self._known: Sequence[Any] = ()
-        self._next = 0
-        self._kept = kept
-
-    def expect(self, known: Sequence[Any]) -> None:
-        """A call begins, in which this will be read."""
-        self._known, self._next = known, 0
-        self.written = []
-        for _, value in known:
-            if type(value) is dict and "whole" in value:
-                self._kept[value["digest"]] = data_of(value)
-
-    def save(self) -> tuple[Any, ...]:
-        """What `restore` takes: a call within this one begins."""
-        return self._known, self._next, self.written
-
-    def restore(self, saved: tuple[Any, ...]) -> None:
-        """Go on with the call that was left."""
-        self._known, self._next, self.written = saved
-
-    def read(self, address: int, length: int) -> bytes:
-        """See `vof.ports.Memory`."""
-        if not 0 <= address <= self.size - length or length < 0:
-            raise MemoryFault("{} bytes at {:#x} are outside memory", length, address)
-        known, index = self._known, self._next
-        if index < len(known):
-            where, value = known[index]
-            if where == address and type(value) is str and len(value) == length:
-                self._next = index + 1
-                return value.encode("latin-1")
-        return self._find(address, length)
-
-    def read_cells(self, address: int, count: int) -> tuple[int, ...]:
-        """See `vof.ports.Memory`."""
-        known, index = self._known, self._next
-        if index < len(known):
-            where, value = known[index]
-            if where == address and type(value) is list and len(value) == count:
-                self._next = index + 1
-                return tuple(value)
-        data = self.read(address, 4 * count)
-        return tuple([int.from_bytes(data[place : place + 4]) for place in range(0, len(data), 4)])
-
-    def read_string(self, address: int, limit: int) -> str:
-        """See `vof.ports.Memory`."""
-        known, index = self._known, self._next
-        if index < len(known):
-            where, value = known[index]
-            if where == address and type(value) is dict and "z" in value:
-                text: str = value["z"]
-                if len(text) < limit:
-                    self._next = index + 1
-                    return text
-        if not 0 <= address < self.size:
-            raise MemoryFault("{} bytes at {:#x} are outside memory", limit, address)
-        length = min(limit, self.size - address)
-        data = self._find(address, 1, length)
-        text_bytes, nul, _ = data.partition(b"\0")
-        if nul:
-            return text_bytes.decode("latin-1")
-        if len(data) < length:
-            raise _Different("memory", "was not read there", f"reads a string at {address:#x}")
-        raise MemoryFault("no end of the string at {:#x} within {} bytes", address, length)
-
-    def write(self, address: int, data: bytes) -> None:
-        """See `vof.ports.Memory`."""
-        if not 0 <= address <= self.size - len(data):
-            raise MemoryFault("{} bytes at {:#x} are outside memory", len(data), address)
-        self.written.append((address, data))
-
-    def write_cells(self, address: int, values: Sequence[int]) -> None:
-        """See `vof.ports.Memory`."""
-        if not 0 <= address <= self.size - 4 * len(values):
-            raise MemoryFault("{} bytes at {:#x} are outside memory", 4 * len(values), address)
-        self.written.append((address, tuple([value & 0xFFFFFFFF for value in values])))
-
-    def _find(self, address: int, least: int, most: int = 0) -> bytes:
-        """Bytes that were read then, in whatever pieces: from here on, or else before."""
-        count = len(self._known)
-        for step in range(count):
-            index = (self._next + step) % count
-            where, value = self._known[index]
-            if where <= address:
-                data = data_of(value)
-                if isinstance(value, dict) and "bulk" in value:
-                    data = self._kept.get(value["digest"]) or _Bulk.make(value["digest"], value["bulk"])
-                if address + least <= where + len(data):
-                    if index >= self._next:
-                        self._next = index + 1
-                    wanted = data[address - where :][: most or least]
-                    return data if len(wanted) == len(data) else wanted
-        raise _Different("memory", "was not read there", f"reads {least} bytes at {address:#x}")
-
-
-class _Bulk(bytes):
-    """Stands for data of which a recording has only a digest."""
-
-    digest: str
-
-    @classmethod
-    def make(cls, digest: str, size: int) -> _Bulk:
-        """Data of this size."""
-        if not 0 <= size <= 1 << 30:
-            raise UsageError(f"the recording is damaged: {size} bytes in one piece")
-        mark = blake2b(digest.encode(), digest_size=_MARK).digest()
-        bulk = cls((mark * (size // _MARK + 1))[:size])
-        bulk.digest = digest
-        return bulk
-
-
-_MARK = 16
 
 
 def _tree_differences(then: Any, now: Any, above: str) -> Iterator[tuple[str, str, str]]:
