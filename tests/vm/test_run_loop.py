@@ -14,8 +14,11 @@ from vof.engines.external import ExternalEngine
 from vof.engines.unicorn.models import find_model
 from vof.errors import EngineError, UsageError
 from vof.machines.pseries_tree import pseries_tree
+from vof.outcomes import Boot
+from vof.trace.recording import Recording
 from vof.tree import DeviceTree, build_fdt
 from vof.vm import VM, EndReason
+from vof.vm.replay import replay
 
 BOX = 0x1000
 HELLO = 0x80000000
@@ -46,6 +49,48 @@ def test_no_snapshot_while_somebody_has_the_prompt() -> None:
         vm.expect("ok")
         with pytest.raises(UsageError, match="start of the client program"):
             vm.snapshot()
+
+
+# --- what is started next ---
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> str:
+    path = tmp_path / "blank"
+    path.write_bytes(bytes(1 << 20))
+    return str(path)
+
+
+def asks_to_boot(vm: VM, command: str) -> None:
+    """What a client program's `boot` comes to."""
+    vm.expect("ok")
+    vm._prompts.close()
+    vm._loop._act(Boot(command))
+
+
+def test_client_boots_nothing_and_the_user_has_the_prompt(blank: str) -> None:
+    with at_the_prompt(drives=[blank]) as vm:
+        asks_to_boot(vm, "disk:1,nothing")
+        assert b"nothing boots: disk:1,nothing" in vm.expect("ok", timeout=10)
+
+
+def test_client_boots_nothing_and_nobody_is_there(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest's wish is no mistake of the user's: nothing is raised."""
+    with at_the_prompt(drives=[blank]) as vm:
+        asks_to_boot(vm, "disk:1,nothing")
+        monkeypatch.setattr(type(vm._prompts), "someone_is_there", False)
+        ending = vm.wait(10)
+    assert ending is not None
+    assert ending.reason is EndReason.EXIT
+    assert "nothing boots: disk:1,nothing" in ending.message
+
+
+def test_nothing_to_boot_at_first(blank: str) -> None:
+    with (
+        VM(machine="generic", engine="unicorn", drives=[blank]) as vm,
+        pytest.raises(UsageError, match="nothing boots"),
+    ):
+        vm.wait(10)
 
 
 # --- the end ---
@@ -86,6 +131,19 @@ def test_recording_to_a_full_disk() -> None:
     with pytest.raises(UsageError, match="--record /dev/full: No space left on device"):
         vm.start()
     vm.close()
+
+
+def test_recording_has_the_tree_that_was_read(tmp_path: Path) -> None:
+    """The user's file may be gone by the time that the machine starts, or be a pipe."""
+    tree = DeviceTree()
+    tree.add("/", "extra", {"mark": b"1"})
+    path = tmp_path / "extra.dtb"
+    path.write_bytes(build_fdt(tree))
+    recording = str(tmp_path / "run.vof")
+    with at_the_prompt(dtb=str(path), record=recording) as vm:
+        path.unlink()
+        vm.expect("ok")
+    assert replay(Recording.open(recording)).same
 
 
 # --- hostile guests ---

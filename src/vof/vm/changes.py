@@ -24,11 +24,15 @@ class TreeChanges:
         sets: `/path:property=value`. A value in `<…>` is cells, in `[…]` bytes, anything else a string; without `=` the
             property is empty.
 
+    Attributes:
+        flattened: what the file holds; empty for none.
+
     Raises:
         UsageError: the file can't be read or is no flattened tree, or a change is malformed.
     """
 
     def __init__(self, dtb: str, sets: Sequence[str]) -> None:
+        self.flattened = b""
         self._over: DeviceTree | None = None
         self._applied = False
         if dtb:
@@ -36,7 +40,8 @@ class TreeChanges:
 
             try:
                 with open(dtb, "rb") as file:
-                    self._over = parse_fdt(file.read())
+                    self.flattened = file.read()
+                self._over = parse_fdt(self.flattened)
             except OSError as error:
                 raise UsageError(f"{dtb}: {error.strerror}") from None
             except UsageError as error:

@@ -52,6 +52,7 @@ class Making:
         tree_address: where the machine's flattened tree is.
         program: what was loaded.
         machine: how a machine like it is made: see `Board.describe`.
+        dtb: the user's flattened tree, which was laid over the machine's.
         guest_firmware: whether the guest has a firmware of its own, which calls this one.
     """
 
@@ -59,6 +60,7 @@ class Making:
     tree_address: int
     program: Program
     machine: dict[str, Any]
+    dtb: bytes
     guest_firmware: bool
 
 
@@ -220,7 +222,7 @@ class Observers:
                 "program": {each.name: getattr(making.program, each.name) for each in fields(making.program)},
                 "machine": making.machine,
                 "guest_firmware": making.guest_firmware,
-                "changes": {"dtb": _contents(self._config.dtb), "sets": list(self._config.sets)},
+                "changes": {"dtb": making.dtb.decode("latin-1"), "sets": list(self._config.sets)},
             }
             log, tap.log = tap.log, []
             recorder.end_boot({**facts, "tree": flat_tree(firmware.tree)}, log)
@@ -345,10 +347,3 @@ def _make_recorder(value: str) -> Recorder:
     if comma and option not in ("append=on", "append=off"):
         raise UsageError(f"--record {value}: after the file's name only append=on may follow")
     return Recorder(path, append=option == "append=on")
-
-
-def _contents(path: str) -> str:
-    if not path:
-        return ""
-    with open(path, "rb") as file:
-        return file.read().decode("latin-1")

@@ -19,6 +19,7 @@ from vof.vm.prompts import Prompts
 from vof.vm.startup import Startup
 
 if TYPE_CHECKING:
+    from vof.firmware import OpenFirmware
     from vof.vm.hooks import Call, OsiHookCall
 
 __all__ = ["RunLoop"]
@@ -140,7 +141,7 @@ class RunLoop:
 
     def _start_up(self, hello: Hello) -> None:
         """The machine has started: make its firmware, and start what there is or ask the user."""
-        startup, prompts, config = self._startup, self._prompts, self._machinery.config
+        startup = self._startup
         try:
             if not startup.power_on(hello):
                 return
@@ -150,13 +151,30 @@ class RunLoop:
             self.end(Ending(EndReason.CRASH, f"the machine started again, and {error}"))
             return
         assert startup.firmware is not None
+        try:
+            self._start_what_there_is(startup.firmware)
+        except UsageError as error:
+            if startup.count == 1:  # what the user named, or has
+                raise
+            self._go_without(startup.firmware, str(error))
+
+    def _go_without(self, firmware: OpenFirmware, why: str) -> None:
+        """A client program had another one started, or the machine, and there is nothing to start for this reason."""
+        if self._prompts.someone_is_there:
+            self._machinery.console.write(f"{why}\r\n".encode("latin-1", "replace"))
+            self._prompts.open(firmware, entered=False)
+        else:
+            self.end(Ending(EndReason.EXIT, f"the machine started again, and {why}"))
+
+    def _start_what_there_is(self, firmware: OpenFirmware) -> None:
+        prompts, config = self._prompts, self._machinery.config
         command, self._boot_command = self._boot_command, None
         if command is None and (config.prompt or self._asks_user()):
-            prompts.open(startup.firmware, entered=False)
+            prompts.open(firmware, entered=False)
         elif command is None and config.boot_delay and prompts.someone_is_there:
             prompts.count_down(config.boot_delay)
         else:
-            startup.start_program(command or "")
+            self._startup.start_program(command or "")
 
     def _asks_user(self) -> bool:
         """Whether the user has to say what is booted.

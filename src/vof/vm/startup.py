@@ -62,7 +62,8 @@ class Startup:
                 machinery.bios.prepare(firmware, placement.entry, placement.end - placement.start)
             return firmware
 
-        making = Making(self.count, tree, program, board.describe(), machinery.bios is not None)
+        dtb, bios = machinery.changes.flattened, machinery.bios is not None
+        making = Making(self.count, tree, program, board.describe(), dtb, bios)
         firmware = self.firmware = observers.boot(making, make)
         self._made(firmware)
         observers.watch_osi(board.devices)
