@@ -8,7 +8,7 @@ and checked: what comes out has the types that are declared, and as much of it a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -358,7 +358,7 @@ def _in_order(calls: list[Call]) -> list[Call]:
         start = min(max(call.started, ends[depth]), limit)
         end = min(start + call.took, limit)
         if start != call.started or end - start != call.took:
-            ordered.append(_moved(call, start, end - start))
+            ordered.append(replace(call, started=start, took=end - start))
         else:
             ordered.append(call)
         ends[depth] = end
@@ -376,25 +376,6 @@ def _families(calls: list[Call]) -> list[list[Call]]:
         else:
             families[-1].append(call)
     return families
-
-
-def _moved(call: Call, started: int, took: int) -> Call:
-    return Call(
-        call.service,
-        call.arguments,
-        call.results,
-        call.status,
-        call.fault,
-        call.depth,
-        call.outcome,
-        call.hook,
-        call.texts,
-        started,
-        took,
-        call.boot,
-        call.wrote,
-        call.given,
-    )
 
 
 def _checked_tree(tree: Any) -> list[Any]:
