@@ -51,6 +51,18 @@ def test_no_snapshot_while_somebody_has_the_prompt() -> None:
             vm.snapshot()
 
 
+def test_no_run_from_inside_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener or a hook that waits for the guest would wait for itself."""
+    with at_the_prompt() as vm:
+        vm.expect("ok")
+        vm._prompts.close()
+        monkeypatch.setattr(vm.engine.trap, "serve", lambda: vm.wait(1))
+        with pytest.raises(UsageError, match="runs already"):
+            vm.wait(1)
+        monkeypatch.undo()
+        assert vm.run_until(lambda: True)
+
+
 # --- what is started next ---
 
 

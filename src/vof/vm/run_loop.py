@@ -57,6 +57,7 @@ class RunLoop:
         self._boot_command: str | None = None
         self._done: Callable[[], bool] = never
         self._polls = False
+        self._serving = False
         self._deadline = 0.0
         self._trap.idle = self._idle
         machinery.console.idle = self._idle_in_call
@@ -72,7 +73,15 @@ class RunLoop:
             done: asked whenever something happened on the console.
             timeout: seconds; None for no end.
             polls: whether it is asked often besides; see `VM.run_until`.
+
+        Raises:
+            UsageError: a listener or a hook asks for it while the guest runs.
         """
+        if self._serving:
+            raise UsageError(
+                "the machine runs already, and waits for this listener or hook: Call.stop() ends the run, and the "
+                "script that waited for it can go on"
+            )
         self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         self._done, self._polls = done, polls
         self.stopped, self.halted = None, False
@@ -127,7 +136,7 @@ class RunLoop:
                     return
                 continue
             try:
-                what = self._trap.serve()
+                what = self._serve()
                 if isinstance(what, Hello):
                     self._start_up(what)
                 elif what is not None:
@@ -138,6 +147,13 @@ class RunLoop:
                 self._prompts.give()
             if self._idle(0):
                 return
+
+    def _serve(self) -> Hello | Outcome | None:
+        self._serving = True
+        try:
+            return self._trap.serve()
+        finally:
+            self._serving = False
 
     def _start_up(self, hello: Hello) -> None:
         """The machine has started: make its firmware, and start what there is or ask the user."""
