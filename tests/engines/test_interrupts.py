@@ -143,7 +143,7 @@ end_0x900:
         assert vm.run_until(lambda: vm.engine.memory.read_cells(out, 1) == (1,), 10)
         vm.wait(0.05)
         assert vm.engine.memory.read_cells(out, 1) == (1,)
-        vm._clock.elapsed += (1 << 32) * 40  # ticks of 40 ns
+        vm._machinery.clock.elapsed += (1 << 32) * 40  # ticks of 40 ns
         assert vm.run_until(lambda: vm.engine.memory.read_cells(out, 1) == (2,), 10)
 
 

@@ -216,7 +216,8 @@ class BreakPrompt:
 
     def _show_calls(self, count: int) -> None:
         from vof.events import OsiCall
-        from vof.trace.text import call_text, osi_text
+        from vof.trace.call_text import call_text
+        from vof.trace.osi_text import osi_text
 
         for event in list(self._calls)[-count:] if count > 0 else ():
             print(osi_text(event) if isinstance(event, OsiCall) else call_text(event), file=sys.stderr)
