@@ -24,7 +24,7 @@ def make_board(plan: BoardPlan) -> Board:
     if config.nvram and name not in _KEEPS_NVRAM:
         raise UsageError(f"--nvram {config.nvram}: {', '.join(_KEEPS_NVRAM)} have an NVRAM that can be kept")
     if name == "mol":
-        from vof.vm.mol_board import MolBoard
+        from vof.vm.boards.mol import MolBoard
 
         return MolBoard(plan)
     if config.paravirtual:

@@ -31,14 +31,14 @@ from vof.vm.boards.board import MODEL, BoardPlan, PlainBoard, refuse_64_bit
 from vof.vm.boards.board_engines import unicorn_engine
 from vof.vm.boards.generic import describe_generic
 from vof.vm.boards.local_devices import LocalDevices
-from vof.vm.mol_sound import open_sound
+from vof.vm.boards.mol_sound import open_sound
 
 if TYPE_CHECKING:
     from vof.backends import HostClock, VirtualClock
     from vof.backends.screen_page import ScreenPage
     from vof.engines.trap import Hello
     from vof.machines.machine import Machine, Site
-    from vof.vm.mol_input import PageInput
+    from vof.vm.boards.mol_input import PageInput
 
 __all__ = ["MolBoard"]
 
@@ -171,7 +171,7 @@ class MolBoard(PlainBoard):
             self._picture_path = value
         elif kind == "web" and (not rest or option == "port"):
             from vof.backends.screen_page import ScreenPage
-            from vof.vm.mol_input import PageInput
+            from vof.vm.boards.mol_input import PageInput
 
             page = self._page = ScreenPage(_port(value), _adb_code)
             closers.callback(page.close)
