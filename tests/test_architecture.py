@@ -30,6 +30,7 @@ FLOORS = {
     "vof.pci": 2,
     "vof.tree": 1,
     "vof.memory": 1,
+    "vof.rom": 1,
     "vof.errors": 0,
     "vof.events": 0,
     "vof.outcomes": 0,

@@ -17,7 +17,7 @@ from vof.firmware.words import FirmwareForth
 from vof.forth import Kind, Word
 from vof.forth.fcode import byte_load, detokenize, find_fcode
 from vof.forth.fcode.numbers import NAMES
-from vof.forth.fcode.rom import find_images
+from vof.rom import find_images
 from vof.vm.alone import firmware_alone
 
 QEMU = Path("/usr/share/qemu")

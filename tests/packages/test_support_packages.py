@@ -154,8 +154,8 @@ def test_disk_label_knows_where_a_partition_is(world: World, volumes: Volumes, t
     layout = LAYOUTS["mbr"]
     block = OverlayDisk(RawDisk(make_image(tmp_path / "disk.img", layout)))
     node = world.node(DISK)
-    disks = {DISK: DiskPackage(world.memory, block, volumes.partitions(block))}
-    node.methods.update(disks[DISK].methods())
+    disks = {node.phandle: DiskPackage(world.memory, block, volumes.partitions(block))}
+    node.methods.update(disks[node.phandle].methods())
     add_support_packages(world.tree, world.memory, world.claims, disks)
     disk = Instance(1, node, None)
     assert ask(disk, "open") == [-1]

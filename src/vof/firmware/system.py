@@ -61,6 +61,8 @@ class Hooks:
         commands: what the words `reset-all` and `power-off` come to.
         boots: makes what `load` and `boot` need. Without it, they fail.
         registers: those of the client program that is in a call, by name; none where nobody knows.
+        device: reads a device's register, at an address that a driver has mapped, of a width in bytes; or writes it,
+            where there is a value. A `GuestFault` where there is none.
     """
 
     may_set: Callable[[Node, str, bytes], bool] | None = None
@@ -69,6 +71,7 @@ class Hooks:
     commands: Mapping[str, Outcome] = field(default_factory=dict)
     boots: Callable[[], Boots] | None = None
     registers: Callable[[], Mapping[str, int]] | None = None
+    device: Callable[[int, int, int | None], int] | None = None
 
 
 class OpenFirmware:

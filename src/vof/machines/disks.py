@@ -127,7 +127,6 @@ class DiskNodes:
         top: the first address that a program may not be loaded to.
 
     Attributes:
-        paths: of the disks that have a node, with the disk, in their order.
         reports: of those that have none, in words.
     """
 
@@ -139,7 +138,7 @@ class DiskNodes:
         self._disks = disks
         self._hosts = dict(hosts)
         self._top = top
-        self.paths: list[tuple[str, Disk]] = []
+        self._nodes: list[tuple[Node, Disk]] = []
         self.reports: list[str] = []
 
     def add(self, tree: DeviceTree, aliases: Mapping[str, str] | None = None) -> None:
@@ -149,9 +148,9 @@ class DiskNodes:
             tree: the tree, which has `/aliases`.
             aliases: the machine's own alias for `disk` and for `cdrom`.
         """
-        self.paths.clear()
+        self._nodes.clear()
         luns: dict[str, tuple[Node, list[int]]] = {}
-        packages: dict[str, DiskPackage] = {}
+        packages: dict[int, DiskPackage] = {}
         for disk in self._disks:
             if disk.place is None:
                 continue
@@ -161,15 +160,20 @@ class DiskNodes:
             node.properties["device_type"] = encode_string("block")
             package = DiskPackage(self._memory, disk.block, disk.partitions, disk.files, self._top)
             node.methods.update(package.methods())
-            packages[node.path] = package
-            self.paths.append((node.path, disk))
+            packages[node.phandle] = package
+            self._nodes.append((node, disk))
             if disk.place.kind in _BUSES and node.parent is not None:
                 luns.setdefault(node.parent.path, (node.parent, []))[1].append(disk.place.lun64)
         for node, numbers in luns.values():
             node.methods.update(_ScsiBus(self._memory, self._claims, numbers).methods())
         set_aliases(tree, self.paths, aliases or {})
-        if self.paths:
+        if self._nodes:
             add_support_packages(tree, self._memory, self._claims, packages)
+
+    @property
+    def paths(self) -> list[tuple[str, Disk]]:
+        """Paths of the disks that have a node, with the disk, in their order."""
+        return [(node.path, disk) for node, disk in self._nodes]
 
     @property
     def first(self) -> list[tuple[int, str]]:
@@ -217,14 +221,14 @@ def set_aliases(tree: DeviceTree, paths: Sequence[tuple[str, Disk]], own: Mappin
         counts[kind] += 1
 
 
-def add_support_packages(tree: DeviceTree, memory: Memory, claims: Claims, disks: Mapping[str, DiskPackage]) -> None:
+def add_support_packages(tree: DeviceTree, memory: Memory, claims: Claims, disks: Mapping[int, DiskPackage]) -> None:
     """Put `deblocker` and `disk-label` under `/packages`.
 
     Args:
         tree: the tree.
         memory: guest memory.
         claims: where their buffers are taken from.
-        disks: the disks' packages by the paths of their nodes.
+        disks: the disks' packages by the handles of their nodes.
     """
     for name, methods in (
         ("deblocker", Deblocker(memory, claims).methods()),

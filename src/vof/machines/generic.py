@@ -262,7 +262,7 @@ class Generic:
             )
             package = DiskPackage(self.memory, disk.block, disk.partitions, disk.files, self._site.region[0])
             node.methods.update(package.methods())
-            packages[node.path] = package
+            packages[node.phandle] = package
             paths.append((node.path, disk))
         set_aliases(tree, paths, {})
         add_support_packages(tree, self.memory, self.claims, packages)

@@ -43,9 +43,6 @@ class CardNodes:
         cards: the cards.
         hosts: paths of PCI host bridges by the emulator's name of them.
         top: the first address that a program may not be loaded to.
-
-    Attributes:
-        paths: of the cards that have a node, with the card.
     """
 
     def __init__(self, memory: Memory, clock: Clock, cards: Sequence[Card], hosts: Mapping[str, str], top: int) -> None:
@@ -55,11 +52,11 @@ class CardNodes:
         self._hosts = dict(hosts)
         self._top = top
         self._chosen: Node | None = None
-        self.paths: list[tuple[str, Card]] = []
+        self._nodes: list[tuple[Node, Card]] = []
 
     def add(self, tree: DeviceTree) -> None:
         """Put them into a tree, and their aliases: `net`, `net0` and so on. A card without a place is `/ethernet@N`."""
-        self.paths.clear()
+        self._nodes.clear()
         tftp = ObpTftp(self._memory, self._clock, self._publish, top=self._top)
         self._chosen = tree.find("/chosen")
         aliases = tree.find("/aliases")
@@ -76,14 +73,19 @@ class CardNodes:
             node.properties.update(network_properties(card.network.mac))
             package = NetworkPackage(self._memory, card.network, self._clock, tftp=tftp)
             node.methods.update(package.methods())
-            names = (f"net{len(self.paths)}", card.name, *(("net",) if not self.paths else ()))
+            names = (f"net{len(self._nodes)}", card.name, *(("net",) if not self._nodes else ()))
             for name in names:
                 if name:
                     aliases.properties.setdefault(name, encode_string(node.path))
-            self.paths.append((node.path, card))
-        if self.paths:
+            self._nodes.append((node, card))
+        if self._nodes:
             support = tree.find("/packages/obp-tftp") or tree.add("/packages", "obp-tftp")
             support.methods.update(tftp.methods())
+
+    @property
+    def paths(self) -> list[tuple[str, Card]]:
+        """Paths of the cards that have a node, with the card."""
+        return [(node.path, card) for node, card in self._nodes]
 
     @property
     def first(self) -> list[tuple[int, str]]:

@@ -15,6 +15,8 @@ from vof.firmware.options import Options
 from vof.machines.disks import Disk, DiskNodes
 from vof.machines.machine import LOAD_BASE, Program, Site, furnish_standard_nodes, publish_available
 from vof.machines.networks import Card, CardNodes
+from vof.machines.pci_bus import DeviceMaps, PciBus
+from vof.machines.pci_roms import RomDriver, find_drivers, run_drivers
 from vof.machines.rtas import NVRAM_SIZE, GuestRtas
 from vof.machines.uart import UartConsole
 from vof.memory import ClaimMap
@@ -154,6 +156,8 @@ class PciBoard:
         self._claims = ClaimMap(site.memory.size)
         self._claims.reserve(*site.region)
         self.reports: list[str] = []
+        self._maps = DeviceMaps(site.bus, site.memory.size)
+        self._drivers: list[RomDriver] = []
         self._port: Console = UartConsole(site.bus, facts.uart, site.console) if by_uart else site.console
         hosts = {host.name: host.path for host in facts.hosts}
         self.disks = DiskNodes(site.loading, self._claims, disks, hosts, site.region[0])
@@ -187,7 +191,7 @@ class PciBoard:
             self._claims,
             clock=site.clock,
             cpu=site.cpu,
-            hooks=Hooks(quiesce=site.taken_over, commands=_COMMANDS),
+            hooks=Hooks(quiesce=site.taken_over, commands=_COMMANDS, device=self._maps.access),
             scratch=site.scratch,
             options=self.options,
         )
@@ -197,6 +201,7 @@ class PciBoard:
                 tree.set("/chosen", name, encode_int(firmware.open(path).ihandle))
         except GuestFault as fault:
             raise UsageError(f"the tree as changed can't be used: {fault}") from None
+        run_drivers(firmware, self._drivers, self.reports)
         return firmware
 
     def _furnish(self, tree: DeviceTree, program: Program) -> None:
@@ -247,7 +252,9 @@ class PciBoard:
         assert node is not None
         last = max([function.subordinate for function in functions], default=0)
         node.properties["bus-range"] = encode_cells(0, last)
-        describe(tree, node, functions, self._facts.names)
+        nodes = describe(tree, node, functions, self._facts.names)
+        bus = PciBus(node, config, nodes, self._claims, self._maps)
+        self._drivers += find_drivers(self._site.bus, bus, self.reports)
 
     def _add_cpu(self, tree: DeviceTree) -> None:
         cpus = self._facts.cpus

@@ -17,10 +17,10 @@ class DiskLabel:
     """Methods of `/packages/disk-label`, which a disk opens as its own (`$open-package`).
 
     Args:
-        disks: the disks' packages by the paths of their nodes.
+        disks: the disks' packages by the handles of their nodes.
     """
 
-    def __init__(self, disks: Mapping[str, DiskPackage]) -> None:
+    def __init__(self, disks: Mapping[int, DiskPackage]) -> None:
         self._disks = disks
 
     def methods(self) -> dict[str, Method]:
@@ -45,7 +45,7 @@ class DiskLabel:
         stack += [place & _CELL, place >> 32 & _CELL]
 
     def _disk(self, instance: Instance) -> DiskPackage:
-        found = None if instance.parent is None else self._disks.get(instance.parent.node.path)
+        found = None if instance.parent is None else self._disks.get(instance.parent.node.phandle)
         if found is None:
             raise Throw(ThrowCode.ABORT, "disk-label is opened by one of the machine's disks, and its parent is none")
         return found

@@ -57,7 +57,9 @@ _RANGES = {Space.IO: 0x81000000, Space.MEMORY: 0x82000000, Space.WIDE: 0xC300000
 _FAST_BACK_TO_BACK, _66_MHZ = 0x80, 0x20
 
 
-def describe(tree: DeviceTree, host: Node, functions: list[Function], names: Mapping[int, str] | None = None) -> None:
+def describe(
+    tree: DeviceTree, host: Node, functions: list[Function], names: Mapping[int, str] | None = None
+) -> list[tuple[Node, Function]]:
     """Add nodes below a host bridge's node. What is there already is completed: nothing of it is replaced.
 
     Args:
@@ -65,7 +67,11 @@ def describe(tree: DeviceTree, host: Node, functions: list[Function], names: Map
         host: the host bridge's node, whose `#address-cells` is 3.
         functions: what is on its bus.
         names: names by class and subclass that the machine has for them, before the generic ones.
+
+    Returns:
+        All nodes with what each is the node of, those of bridges before what is behind them.
     """
+    described: list[tuple[Node, Function]] = []
     named = {**_NAMES, **(names or {})}
     for function in functions:
         unit = f"{function.device:x}" + (f",{function.function:x}" if function.function else "")
@@ -73,13 +79,15 @@ def describe(tree: DeviceTree, host: Node, functions: list[Function], names: Map
         if node is None:
             name = named.get(function.class_code >> 8) or f"pci{function.vendor:x},{function.device_id:x}"
             node = tree.add(host, f"{name}@{unit}")
+        described.append((node, function))
         for key, value in _properties(function).items():
             if not node.properties.get(key):  # QEMU's pseries has empty ones
                 node.properties[key] = value
         if function.is_bridge:
             for key, value in _bridge_properties(function).items():
                 node.properties.setdefault(key, value)
-            describe(tree, node, function.children, names)
+            described += describe(tree, node, function.children, names)
+    return described
 
 
 def _properties(function: Function) -> dict[str, bytes]:

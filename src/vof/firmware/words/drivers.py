@@ -1,17 +1,21 @@
-"""Words that drivers in ROMs use beside those for properties and instances."""
+"""Words that drivers in ROMs use beside those for properties and instances; and running such drivers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from vof.errors import GuestFault, Throw, ThrowCode
+from vof.errors import GuestFault, MemoryFault, PortError, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
+from vof.firmware.words.tree import finish_device
+from vof.forth import Kind, Word
+from vof.packages import Instance
 
 if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
+    from vof.tree import Node
 
-__all__: list[str] = []
+__all__ = ["load_driver"]
 
 _A = "1275 A"
 _VERSION = 0x00030000
@@ -87,6 +91,105 @@ def is_user_word(forth: Forth) -> None:
 def user_abort(forth: Forth) -> None:
     """Give up, as at a user's word."""
     raise Throw(ThrowCode.ABORT, "aborted")
+
+
+# --- registers of devices: what map-in mapped, in one access ---
+
+
+def _reach(forth: Forth, address: int, width: int, value: int | None = None) -> int:
+    """Read or write at an address: memory, or else a register.
+
+    Raises:
+        Throw: there is neither.
+    """
+    device = _fw(forth).firmware.hooks.device
+    try:
+        if value is None:
+            return int.from_bytes(forth.memory.read(address, width))
+        forth.memory.write(address, (value & (1 << 8 * width) - 1).to_bytes(width))
+        return 0
+    except MemoryFault as fault:
+        if device is None:
+            raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, str(fault)) from None
+    forth.pay(20)
+    try:
+        return device(address, width, value)
+    except (GuestFault, PortError) as fault:
+        raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, str(fault)) from None
+
+
+for _letter, _unit, _width in (("b", "c", 1), ("w", "w", 2), ("l", "l", 4)):
+    _what = f"{_width} byte{'s' * (_width > 1)}"
+
+    def _fetch(forth: Forth, width: int = _width) -> None:
+        forth.stack.append(_reach(forth, forth.stack.pop(), width))
+
+    def _store(forth: Forth, width: int = _width) -> None:
+        address, value = forth.stack.pop(), forth.stack.pop()
+        _reach(forth, address, width, value)
+
+    def _peek(forth: Forth, width: int = _width) -> None:
+        address = forth.stack.pop()
+        try:
+            forth.stack += (_reach(forth, address, width), forth.mask)
+        except Throw:
+            forth.stack.append(0)
+
+    def _poke(forth: Forth, width: int = _width) -> None:
+        address, value = forth.stack.pop(), forth.stack.pop()
+        try:
+            _reach(forth, address, width, value)
+        except Throw:
+            forth.stack.append(0)
+        else:
+            forth.stack.append(forth.mask)
+
+    _fetch.__doc__ = f"Fetch {_what} of memory, or of a register that map-in mapped."
+    _store.__doc__ = f"Store {_what} to memory, or to a register that map-in mapped."
+    _peek.__doc__ = f"Fetch {_what}, if there is memory or a register that map-in mapped."
+    _poke.__doc__ = f"Store {_what}, if there is memory or a register that map-in mapped."
+    DEVICE.word(f"r{_letter}@", "( address -- value )", _A)(_fetch)
+    DEVICE.word(f"r{_letter}!", "( value address -- )", _A)(_store)
+    DEVICE.word(f"{_unit}peek", "( address -- false | value true )", _A)(_peek)
+    DEVICE.word(f"{_unit}poke", "( value address -- okay? )", _A)(_poke)
+
+
+# --- running a driver ---
+
+
+def load_driver(forth: FirmwareForth, node: Node, program: bytes) -> None:
+    """Run an FCode program as the driver of a package that is there: active, with an instance of it as `my-self`.
+
+    The packages above are open meanwhile.
+
+    Args:
+        forth: the firmware's Forth.
+        node: the package.
+        program: the program, with its header.
+
+    Raises:
+        Throw: what went wrong, with the place in the program.
+        GuestFault: the packages above can't be opened.
+        Departed: it ended the machine, or reset it.
+    """
+    from vof.forth.fcode import byte_load
+
+    firmware = forth.firmware
+    above = firmware.open(node.parent.path) if node.parent is not None else None
+    instance = Instance(firmware.next_ihandle, node, above, node.unit)
+    firmware.next_ihandle += 1
+    firmware.instances[instance.ihandle] = instance
+    depth = len(forth.new_devices)
+    forth.new_devices.append((forth.active, forth.my_self))
+    forth.my_self = instance
+    forth.activate(node)
+    try:
+        forth.call(Word("byte-load", Kind.PYTHON, function=lambda forth, stack: byte_load(forth, program)), [])
+    finally:
+        while len(forth.new_devices) > depth:
+            finish_device(forth)
+        if above is not None:
+            firmware.close(above)
 
 
 @DEVICE.word("test", "( -- )", _A)

@@ -3,7 +3,7 @@
 from vof.forth.fcode.detokenizer import detokenize
 from vof.forth.fcode.evaluator import byte_load
 from vof.forth.fcode.program import Program, Step, find_programs, starts_program
-from vof.forth.fcode.rom import OPEN_FIRMWARE, find_images, starts_rom
+from vof.rom import OPEN_FIRMWARE, find_images, starts_rom
 
 __all__ = ["Program", "Step", "byte_load", "detokenize", "find_fcode", "find_programs"]
 

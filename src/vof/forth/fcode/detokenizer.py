@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vof.errors import UsageError
 from vof.forth.fcode.numbers import Behind, behind
 from vof.forth.fcode.program import Program, Step, find_programs, is_own, name_of
-from vof.forth.fcode.rom import OPEN_FIRMWARE, find_images, starts_rom
+from vof.rom import OPEN_FIRMWARE, find_images, starts_rom
 
 __all__ = ["detokenize"]
 

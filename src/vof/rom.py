@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vof.errors import UsageError
 
-__all__ = ["OPEN_FIRMWARE", "Image", "find_images", "starts_rom"]
+__all__ = ["OPEN_FIRMWARE", "Image", "Read", "find_images", "starts_rom"]
+
+Read = Callable[[int, int], bytes]
+"""Bytes of a ROM from a place on, so many; fewer where it ends."""
 
 OPEN_FIRMWARE = 1
 """The code type of FCode."""
 _KINDS = {0: "x86 PC", OPEN_FIRMWARE: "Open Firmware", 2: "HP PA RISC", 3: "EFI"}
 _SIGNATURE = b"\x55\xaa"
+_HEADER = struct.Struct("<2xH20xH")
+"""The pointers to the FCode and to the data structure."""
+_STRUCTURE = struct.Struct("<4xHH5xBHHHBB")
 _BLOCK = 512
 _MOST = 64
 
@@ -54,26 +60,31 @@ def starts_rom(data: bytes) -> bool:
     return data[:2] == _SIGNATURE
 
 
-def find_images(data: bytes) -> Iterator[Image]:
+def find_images(rom: bytes | Read) -> Iterator[Image]:
     """The images of an expansion ROM, at most 64.
+
+    Args:
+        rom: its bytes, or what reads them: two headers of each image.
 
     Raises:
         UsageError: a header is not where it should be, or says what can't be.
     """
+    read = (lambda at, count: rom[at : at + count]) if isinstance(rom, bytes) else rom
     at = 0
     for _ in range(_MOST):
-        if not starts_rom(data[at:]):
+        header = read(at, _HEADER.size)
+        if not starts_rom(header):
             raise UsageError(f"no image's header (55 AA) at {at:#x} of the expansion ROM")
-        fields = _unpack("<H", data, at + 0x18)
-        structure = at + fields[0]
-        if data[structure : structure + 4] != b"PCIR":
+        program, pointer = _unpack(_HEADER, header, at)
+        structure = at + pointer
+        data = read(structure, _STRUCTURE.size)
+        if data[:4] != b"PCIR":
             raise UsageError(f"no PCI data structure (PCIR) at {structure:#x} of the expansion ROM")
-        vendor, device = _unpack("<HH", data, structure + 4)
-        low, high, blocks, revision, kind, indicator = _unpack("<BHHHBB", data, structure + 0xD)
+        vendor, device, low, high, blocks, revision, kind, indicator = _unpack(_STRUCTURE, data, structure)
         length = blocks * _BLOCK
         if not length:
             raise UsageError(f"the image at {at:#x} of the expansion ROM says that it has no bytes")
-        fcode = at + _unpack("<H", data, at + 2)[0] if kind == OPEN_FIRMWARE else 0
+        fcode = at + program if kind == OPEN_FIRMWARE else 0
         last = bool(indicator & 0x80)
         yield Image(at, length, vendor, device, high << 8 | low, revision, kind, last, fcode)
         if last:
@@ -82,8 +93,7 @@ def find_images(data: bytes) -> Iterator[Image]:
     raise UsageError(f"the expansion ROM has more than {_MOST} images")
 
 
-def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
-    try:
-        return struct.unpack_from(form, data, at)
-    except struct.error:
-        raise UsageError(f"the expansion ROM ends at {len(data):#x}, before what should be at {at:#x}") from None
+def _unpack(form: struct.Struct, data: bytes, at: int) -> tuple[int, ...]:
+    if len(data) < form.size:
+        raise UsageError(f"the expansion ROM ends at {at + len(data):#x}, in the middle of the header at {at:#x}")
+    return form.unpack(data)
