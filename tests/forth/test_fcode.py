@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vof.backends import VirtualClock
 from vof.errors import Throw, ThrowCode, UsageError
 from vof.firmware.words import FirmwareForth
 from vof.forth import Kind, Word
@@ -127,7 +128,9 @@ class Typed:
 
 def alone() -> tuple[FirmwareForth, Typed]:
     console = Typed()
-    return firmware_alone(console).forth, console
+    firmware = firmware_alone(console)
+    firmware.clock = VirtualClock()  # whoever waits for a key has waited
+    return firmware.forth, console
 
 
 def load(forth: FirmwareForth, program: bytes) -> None:

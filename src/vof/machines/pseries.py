@@ -23,6 +23,8 @@ from vof.machines.machine import (
     publish_available,
 )
 from vof.machines.networks import Card, CardNodes
+from vof.machines.pci_bus import DeviceMaps, PciBus
+from vof.machines.pci_roms import find_drivers, run_drivers
 from vof.memory import ClaimMap
 from vof.packages import OPENABLE, ConsolePackage, Instance, Stack
 from vof.pci.papr import complete_pci
@@ -86,6 +88,9 @@ class Pseries:
         self._model = model
         self.reports: list[str] = []
         self._change: Callable[[DeviceTree], None] = _no_change
+        self._maps = DeviceMaps(site.bus, site.memory.size)
+        self._buses: list[PciBus] = []
+        self._driven: list[Node] = []
         self._console = ConsolePackage(site.memory, site.console)
         self._claims = ClaimMap(site.memory.size)
         self.disks = DiskNodes(site.loading, self._claims, disks, {}, site.region[0])
@@ -123,7 +128,7 @@ class Pseries:
             self._claims,
             clock=site.clock,
             cpu=site.cpu,
-            hooks=Hooks(quiesce=site.taken_over, start_cpu=self._start_cpu),
+            hooks=Hooks(quiesce=site.taken_over, start_cpu=self._start_cpu, device=self._maps.access),
             scratch=site.scratch,
             options=self._options,
         )
@@ -134,6 +139,9 @@ class Pseries:
         boot_cpu = next(self._cpus(), None)
         if boot_cpu is not None:
             chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
+        drivers = [each for bus in self._buses for each in find_drivers(site.bus, bus, self.reports)]
+        run_drivers(firmware, drivers, self.reports)
+        self._driven = [each.node for each in drivers]
         return firmware
 
     def _furnish(self, program: Program) -> None:
@@ -150,7 +158,9 @@ class Pseries:
 
     def _complete(self) -> None:
         """Add what no tree of QEMU's has. Again after the tree was replaced."""
-        self.reports += [each for each in complete_pci(self._tree, self.rtas) if each not in self.reports]
+        hosts = complete_pci(self._tree, self.rtas)
+        self.reports += [each for host in hosts for each in host.reports if each not in self.reports]
+        self._buses = [PciBus(host.node, host.config, host.nodes, None, self._maps) for host in hosts]
         self._install_methods()
         self._options.furnish(self._tree)
         self.disks.add(self._tree)
@@ -201,6 +211,11 @@ class Pseries:
         furnish_standard_nodes(new, self._model)
         for path in _OWN_NODES:
             _carry_over(self._node(path), new)
+        for node in self._driven:
+            if self._tree.by_phandle.get(node.phandle) is not node:
+                continue  # the client has removed it
+            _carry_name_over(node, new)
+            _carry_over(node, new)
         chosen = new.find("/chosen")
         assert chosen is not None
         for name, value in self._node("/chosen").properties.items():
@@ -319,6 +334,14 @@ class _RtasNvram:
         if not 0 < done <= length:
             raise PortError(f"RTAS {name} did {done} of {length} bytes")
         return done
+
+
+def _carry_name_over(node: Node, tree: DeviceTree) -> None:
+    """Have what is at the place of `node` in `tree` have its name, too: a driver gave it that."""
+    parent = None if node.parent is None else tree.find(node.parent.path)
+    same = [each for each in parent.children if each.unit == node.unit] if parent is not None else []
+    if len(same) == 1:
+        tree.rename(same[0], node.name)
 
 
 def _carry_over(node: Node, tree: DeviceTree) -> None:

@@ -6,15 +6,16 @@ SLOF gives them, x-vof doesn't. Linux would; a client program that doesn't assig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from vof.errors import GuestFault, PortError
 from vof.pci.assign import Windows, assign
-from vof.pci.config import ConfigAccess
+from vof.pci.config import ConfigAccess, ConfigSpace
 from vof.pci.describe import describe
-from vof.pci.scan import Space, scan
+from vof.pci.scan import Function, Space, scan
 from vof.tree import CellError, DeviceTree, Node, decode_cells
 
-__all__ = ["complete_pci"]
+__all__ = ["PaprHost", "complete_pci"]
 
 Rtas = Callable[[str, tuple[int, ...], int], tuple[int, ...]]
 """Makes a call by its name, with arguments and the number of results behind the status; a `GuestFault` if it failed."""
@@ -22,6 +23,23 @@ Rtas = Callable[[str, tuple[int, ...], int], tuple[int, ...]]
 _RANGE_CELLS = 7
 _IO, _MEMORY, _WIDE = (space.value for space in (Space.IO, Space.MEMORY, Space.WIDE))
 _ISA_PORTS = 0x1000
+
+
+@dataclass(frozen=True, slots=True)
+class PaprHost:
+    """A host bridge with what was found behind it.
+
+    Attributes:
+        node: its node.
+        config: configuration space.
+        nodes: all nodes behind it, and what each is the node of.
+        reports: what found no room, in words.
+    """
+
+    node: Node
+    config: ConfigSpace
+    nodes: list[tuple[Node, Function]]
+    reports: list[str]
 
 
 class _PaprConfig:
@@ -48,7 +66,7 @@ class _PaprConfig:
         return values
 
 
-def complete_pci(tree: DeviceTree, rtas: Rtas) -> list[str]:
+def complete_pci(tree: DeviceTree, rtas: Rtas) -> list[PaprHost]:
     """Give everything behind every host bridge its addresses, and tell of them in its node.
 
     Args:
@@ -56,18 +74,18 @@ def complete_pci(tree: DeviceTree, rtas: Rtas) -> list[str]:
         rtas: calls RTAS.
 
     Returns:
-        What found no room, in words.
+        The host bridges that something is behind.
     """
-    reports: list[str] = []
-    for host in tree.root.children:
-        unit = _cells(host, "reg")
-        if host.properties.get("device_type") != b"pci\0" or len(unit) < 2 or not host.children:
+    hosts: list[PaprHost] = []
+    for node in tree.root.children:
+        unit = _cells(node, "reg")
+        if node.properties.get("device_type") != b"pci\0" or len(unit) < 2 or not node.children:
             continue
         config = _PaprConfig(rtas, (unit[0], unit[1]))
         functions = scan(config, numbered=True)
-        reports += assign(config, functions, _windows(host)).reports
-        describe(tree, host, functions)
-    return reports
+        reports = assign(config, functions, _windows(node)).reports
+        hosts.append(PaprHost(node, config, describe(tree, node, functions), reports))
+    return hosts
 
 
 def _windows(host: Node) -> Windows:
