@@ -19,7 +19,7 @@ _KINDS = {0: "x86 PC", OPEN_FIRMWARE: "Open Firmware", 2: "HP PA RISC", 3: "EFI"
 _SIGNATURE = b"\x55\xaa"
 _HEADER = struct.Struct("<2xH20xH")
 """The pointers to the FCode and to the data structure."""
-_STRUCTURE = struct.Struct("<4xHH5xBHHHBB")
+_STRUCTURE = struct.Struct("<4xHHHHBBHHHBB")
 _BLOCK = 512
 _MOST = 64
 
@@ -37,6 +37,8 @@ class Image:
         code_type: 1 is FCode.
         last: whether no image follows.
         fcode: where in the ROM its FCode begins, if it is of that kind.
+        structure, structure_size, structure_revision: of its data structure: where in the ROM, how many bytes.
+        product_data: where the vital product data are, from the image's beginning; 0 for none.
     """
 
     at: int
@@ -48,6 +50,10 @@ class Image:
     code_type: int
     last: bool
     fcode: int
+    structure: int
+    structure_size: int
+    structure_revision: int
+    product_data: int
 
     @property
     def kind_name(self) -> str:
@@ -73,6 +79,8 @@ def find_images(rom: bytes | Read) -> Iterator[Image]:
     at = 0
     for _ in range(_MOST):
         header = read(at, _HEADER.size)
+        if at and not header:
+            return  # none has said to be the last one
         if not starts_rom(header):
             raise UsageError(f"no image's header (55 AA) at {at:#x} of the expansion ROM")
         program, pointer = _unpack(_HEADER, header, at)
@@ -80,13 +88,15 @@ def find_images(rom: bytes | Read) -> Iterator[Image]:
         data = read(structure, _STRUCTURE.size)
         if data[:4] != b"PCIR":
             raise UsageError(f"no PCI data structure (PCIR) at {structure:#x} of the expansion ROM")
-        vendor, device, low, high, blocks, revision, kind, indicator = _unpack(_STRUCTURE, data, structure)
+        vendor, device, product_data, size, structure_revision, *rest = _unpack(_STRUCTURE, data, structure)
+        low, high, blocks, revision, kind, indicator = rest
         length = blocks * _BLOCK
         if not length:
             raise UsageError(f"the image at {at:#x} of the expansion ROM says that it has no bytes")
         fcode = at + program if kind == OPEN_FIRMWARE else 0
         last = bool(indicator & 0x80)
-        yield Image(at, length, vendor, device, high << 8 | low, revision, kind, last, fcode)
+        told = structure, size, structure_revision, product_data
+        yield Image(at, length, vendor, device, high << 8 | low, revision, kind, last, fcode, *told)
         if last:
             return
         at += length

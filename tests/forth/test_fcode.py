@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from vof.backends import VirtualClock
 from vof.errors import Throw, ThrowCode, UsageError
 from vof.firmware.words import FirmwareForth
 from vof.forth import Kind, Word
-from vof.forth.fcode import byte_load, detokenize, find_fcode
+from vof.forth.fcode import Look, byte_load, detokenize, find_fcode
 from vof.forth.fcode.numbers import NAMES
 from vof.rom import find_images
 from vof.vm.alone import firmware_alone
@@ -91,23 +92,22 @@ def toke(source: str, folder: Path, header: str = "fcode-version2\nhex\n") -> by
 
 
 def detok(program: bytes, folder: Path, *options: str) -> list[str]:
-    """What Debian's detokenizer says, without remarks and decoration."""
+    """What Debian's detokenizer says, without remarks on the file, which it has words of its own for."""
     (folder / "in.fc").write_bytes(program)
     done = subprocess.run(["detok", *options, folder / "in.fc"], capture_output=True, check=True)
-    return plain(done.stdout.decode("latin-1").split("\n"))
+    lines = done.stdout.decode("latin-1").split("\n")
+    assert lines[-2:] == ["", ""], "each file ends with an empty line"
+    return without_remarks(lines[:-2])
 
 
-def plain(lines: list[str]) -> list[str]:
-    """Lines without blanks in excess, without remarks on the file, without the two ways that detok has for numbers."""
-    kept = []
-    for line in lines:
-        text = re.sub(r"\s+", " ", line).strip()
-        text = re.sub(
-            r"=dec -?\d+ ?|len=0x\w+ \[(\d+) bytes\]", lambda match: f"len={match[1]}" if match[1] else "", text
-        )
-        if text and not text.startswith("\\") and text != "End of file.":
-            kept.append(re.sub(r" ?\( ?\)$", "", text))
-    return kept
+def without_remarks(lines: Iterable[str]) -> list[str]:
+    return [line for line in lines if not line.startswith("\\")]
+
+
+def ours(program: bytes, *options: str) -> list[str]:
+    """What we say with the same options."""
+    look = Look("-o" in options, "-n" in options, "-v" in options, "-a" in options)
+    return without_remarks(detokenize(program, look))
 
 
 class Typed:
@@ -138,19 +138,21 @@ def load(forth: FirmwareForth, program: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize("options", [(), ("-o",), ("-v",), ("-v", "-o")])
+@pytest.mark.parametrize(
+    "options", [(), ("-o",), ("-v",), ("-n",), ("-a",), ("-v", "-o"), ("-v", "-n", "-a"), ("-n", "-o")]
+)
 def test_detokenize_says_what_detok_says_of_what_qemu_ships(
     name: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     program = (QEMU / name).read_bytes()
-    ours = plain(list(detokenize(program, offsets="-o" in options, numbers="-v" in options)))
-    assert ours == detok(program, tmp_path, *options) and len(ours) > 300
+    said = ours(program, *options)
+    assert said == detok(program, tmp_path, *options) and len(said) > 300
 
 
 @pytest.mark.parametrize("source", SAME)
 def test_detokenize_says_what_detok_says_of_programs(source: str, tmp_path: Path) -> None:
     program = toke(source, tmp_path)
-    assert plain(list(detokenize(program, offsets=True))) == detok(program, tmp_path, "-o")
+    assert ours(program, "-o") == detok(program, tmp_path, "-o")
 
 
 @pytest.mark.parametrize("header", ["fcode-version1", "fcode-version2", "fcode-version3", "start0", "start2", "start4"])
@@ -158,7 +160,7 @@ def test_every_header(header: str, tmp_path: Path) -> None:
     program = toke(
         "headers : named 1 if 2 else 3 then ; external : ext named ; headerless : no ext ; no", tmp_path, f"{header}\n"
     )
-    assert plain(list(detokenize(program, offsets=True))) == detok(program, tmp_path, "-o")
+    assert ours(program, "-o") == detok(program, tmp_path, "-o")
     if header not in ("start0",):
         forth, _ = alone()
         load(forth, program)
@@ -171,7 +173,7 @@ def test_every_number_has_detoks_name(tmp_path: Path) -> None:
     body = b"".join(bytes((n,)) if n < 0x100 else bytes((n >> 8, n & 0xFF)) for n in numbers) + b"\0"
     program = header(body)
     theirs = detok(program, tmp_path, "-o")
-    assert plain(list(detokenize(program, offsets=True))) == theirs and len(theirs) > 600
+    assert ours(program, "-o") == theirs and len(theirs) > 600
 
 
 def _has_more(number: int) -> bool:
@@ -355,7 +357,7 @@ def test_get_token_and_set_token(tmp_path: Path) -> None:
 def test_no_bytes_do_worse_than_throw(body: bytes, starter: int) -> None:
     forth, _ = alone()
     program = header(body, starter=starter)
-    list(detokenize(program, offsets=True))
+    list(detokenize(program, Look(offsets=True)))
     with suppress(Throw):
         load(forth, program)
     assert not forth.compiling and forth.fcode is None
@@ -394,10 +396,98 @@ def test_an_expansion_rom(tmp_path: Path) -> None:
     ):
         assert f"{name}: {value}" in told
     assert (image.vendor, image.device, image.length) == (0x1234, 0x5678, len(rom))
-    assert plain(list(detokenize(rom, offsets=True))) == detok(rom, tmp_path, "-o")
+    assert ours(rom, "-o") == detok(rom, tmp_path, "-o")
     forth, console = alone()
     load(forth, find_fcode(rom))
     assert console.written == b"hello"
+
+
+def test_a_rom_of_several_images_and_an_image_of_several_programs(tmp_path: Path) -> None:
+    (tmp_path / "in.fs").write_text(
+        """
+        tokenizer[ h# 1234 h# 5678 h# 020000 pci-header not-last-image ]tokenizer
+        fcode-version2 headers : first 1 ; first fcode-end
+        fcode-version1 headers : second begin again ; fcode-end
+        pci-end
+        tokenizer[ h# 1234 h# 9999 h# 030000 pci-header last-image ]tokenizer
+        fcode-version3 headers : third ." say hi" ; fcode-end
+        pci-end
+        """
+    )
+    subprocess.run(["toke", "-o", tmp_path / "rom", tmp_path / "in.fs"], capture_output=True, check=True)
+    rom = (tmp_path / "rom").read_bytes()
+    assert [(image.device, image.last) for image in find_images(rom)] == [(0x5678, False), (0x9999, True)]
+    for options in [(), ("-o", "-v"), ("-n",)]:
+        assert ours(rom, *options) == detok(rom, tmp_path, *options)
+    remarks = [line for line in detokenize(rom) if line.startswith("\\")]
+    assert remarks[:4] == [
+        "\\ image 1 at 0x0 of the expansion ROM: Open Firmware, 512 bytes",
+        "\\   vendor 0x1234, device 0x5678, class 0x020000, revision of its code 0x0001",
+        "\\   PCI data structure at 0x1c: 24 bytes, revision 0; vital product data at 0x0",
+        "\\   FCode at 0x34",
+    ]
+    assert remarks[4] == "\\ image 2 at 0x200 of the expansion ROM: Open Firmware, 512 bytes, the last one"
+    told = subprocess.run(["romheaders", tmp_path / "rom"], capture_output=True, text=True, check=True).stdout
+    assert told.count("PCI Data Structure Length: 0x0018 (24 bytes)") == 2
+    cut = list(detokenize(rom[:512]))
+    assert cut[-1] == "\\ the expansion ROM ends here, and no image has said to be the last one"
+
+
+LINES = [
+    '" a""b"(00 01 ff)c"(22)" 2drop',
+    '" " " 123456789" " 1234567890" 2drop 2drop 2drop',
+    "headers : outer case 1 of 2 endof 3 of begin 4 until endof begin 5 while 6 repeat endcase ;",
+    "headers : loops 9 0 ?do 9 0 do i j + leave 2 +loop loop ;",
+    "headers : x -1 ffffffff 12345678 0 9 a ; ['] x drop external : y ; headers 3 value v 4 to v defer d ['] x to d",
+    "new-device instance variable a instance 5 value b 4 instance buffer: c finish-device",
+    f"headers : far if {'noop ' * 200} then begin {'noop ' * 40} again ;",
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "source"),
+    [("fcode-version2", each) for each in LINES] + [("fcode-version1", each) for each in LINES[:6]],
+)
+def test_every_line_is_detoks(version: str, source: str, tmp_path: Path) -> None:
+    program = toke(source, tmp_path, f"{version}\nhex\n")
+    for options in [(), ("-o",), ("-v", "-o"), ("-n", "-v"), ("-a",)]:
+        assert ours(program, *options) == detok(program, tmp_path, *options)
+
+
+def test_offsets_of_8_and_of_16_bits_in_one_program(tmp_path: Path) -> None:
+    program = toke("headers : a 1 if 2 then ; offset16 : b 1 if 2 else 3 then ; b", tmp_path, "fcode-version1\nhex\n")
+    assert ours(program, "-o") == detok(program, tmp_path, "-o")
+    forth, _ = alone()
+    load(forth, program)
+    assert forth.stack == [2]
+
+
+@pytest.mark.parametrize(
+    ("body", "remark"),
+    [
+        (b"\x14\0\0\xa5\0", "a branch that was never resolved"),
+        (b"\x14\x40\0\xa5\0", "a branch to nowhere"),
+        (b"\x14\x80\0\xa5\0", "a branch to nowhere"),
+        (b"\x12\xff\0", "the program ends at 11, in the middle of what begins before"),
+        (b"\xf1\0", "start1 at 8 in the middle of a program"),
+    ],
+)
+def test_what_is_wrong_in_a_program_is_a_remark(body: bytes, remark: str) -> None:
+    assert f"\\ {remark}" in list(detokenize(header(body)))
+
+
+def test_a_header_that_is_wrong_is_told(tmp_path: Path) -> None:
+    program = header(b"\xa5\0", wrong=3)
+    assert ours(program) == detok(program, tmp_path)
+    assert ours(program)[2] == "  checksum should be:  0x00a5, but is 0x00a8"
+    assert list(detokenize(program[:-1]))[-1] == "\\ 1 bytes of the program are missing"
+    assert list(detokenize(program + b"and more"))[-1] == "\\ 8 bytes behind the last program"
+
+
+def test_what_stands_behind_end0_is_shown_on_demand(tmp_path: Path) -> None:
+    program = header(b"\xa5\0\xa6\xff\xa7\0")
+    assert ours(program)[4:] == ["0 ", "end0 ", "End of file."]
+    assert ours(program, "-a") == detok(program, tmp_path, "-a")
 
 
 def test_an_image_for_a_pc_is_passed_over() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vof.errors import MemoryFault, Throw, ThrowCode
+from vof.errors import Throw, ThrowCode
 from vof.forth.core import CORE
 from vof.forth.numbers import digits, signed_digits
-from vof.forth.word import Kind, Op, Vocabulary, Word
+from vof.forth.word import Kind, Op, Vocabulary
 
 if TYPE_CHECKING:
     from vof.forth.engine import Forth
@@ -331,39 +331,3 @@ def body_to(forth: Forth) -> None:
                 forth.stack.append(forth.token(word))
                 return
     raise Throw(ThrowCode.INVALID_NAME_ARGUMENT, f"no word's data are at {address:x}")
-
-
-# --- registers of devices: what is at an address, in one access ---
-
-for _size, _unit in (("b", "c"), ("w", "w"), ("l", "l")):
-    for _access in "@!":
-        _word = CORE.words[_unit + _access]
-        CORE.add(Word(f"r{_size}{_access}", Kind.INLINE, _word.effect, "1275 A", inline=_word.inline))
-
-
-for _name, _bytes in (("cpeek", 1), ("wpeek", 2), ("lpeek", 4)):
-
-    def _peek(forth: Forth, size: int = _bytes) -> None:
-        try:
-            value = int.from_bytes(forth.memory.read(forth.stack.pop(), size))
-        except MemoryFault:
-            forth.stack.append(0)
-        else:
-            forth.stack += (value, forth.mask)
-
-    _peek.__doc__ = f"Fetch {_bytes} byte{'s' * (_bytes > 1)}, if there is memory."
-    CORE.word(_name, "( address -- false | value true )", "1275 A")(_peek)
-
-for _name, _bytes in (("cpoke", 1), ("wpoke", 2), ("lpoke", 4)):
-
-    def _poke(forth: Forth, size: int = _bytes) -> None:
-        address, value = forth.stack.pop(), forth.stack.pop()
-        try:
-            forth.memory.write(address, (value & (1 << 8 * size) - 1).to_bytes(size))
-        except MemoryFault:
-            forth.stack.append(0)
-        else:
-            forth.stack.append(forth.mask)
-
-    _poke.__doc__ = f"Store {_bytes} byte{'s' * (_bytes > 1)}, if there is memory."
-    CORE.word(_name, "( value address -- okay? )", "1275 A")(_poke)

@@ -1,11 +1,11 @@
 """FCode: Forth as expansion ROMs have it, each word a number of one byte or two (IEEE 1275 §5.2.2 and annex H)."""
 
-from vof.forth.fcode.detokenizer import detokenize
+from vof.forth.fcode.detokenizer import Look, detokenize
 from vof.forth.fcode.evaluator import byte_load
 from vof.forth.fcode.program import Program, Step, find_programs, starts_program
 from vof.rom import OPEN_FIRMWARE, find_images, starts_rom
 
-__all__ = ["Program", "Step", "byte_load", "detokenize", "find_fcode", "find_programs"]
+__all__ = ["Look", "Program", "Step", "byte_load", "detokenize", "find_fcode", "find_programs"]
 
 
 def find_fcode(data: bytes) -> bytes:

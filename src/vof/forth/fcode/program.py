@@ -80,8 +80,11 @@ class Program:
         """The checksum that its bytes have."""
         return sum(self.data[HEADER_SIZE : self.length]) & 0xFFFF
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self, *, beyond: bool = False) -> Iterator[Step]:
         """Its steps, up to end0 or end1, or to its length.
+
+        Args:
+            beyond: whether they go on behind end0 and end1.
 
         Raises:
             UsageError: it ends in the middle of a step.
@@ -91,7 +94,7 @@ class Program:
             step = _step(data, at, wide=wide)
             wide = wide or step.number == OFFSET16
             yield step
-            if step.number in (END0, END1):
+            if step.number in (END0, END1) and not beyond:
                 return
             at = step.end
 
