@@ -342,6 +342,37 @@ def test_a_wrong_checksum_is_told_and_no_failure() -> None:
     assert forth.stack == [2] and b"checksum" in console.written
 
 
+def test_a_driver_works_that_never_comes_to_a_number_without_a_meaning(tmp_path: Path) -> None:
+    forth, _ = alone()
+    load(forth, toke("headers external : useless group-code ; : useful 7 ; useful", tmp_path))
+    assert forth.stack == [7]
+    with pytest.raises(Throw, match="FCode 0x123: group-code: undefined word"):
+        forth.evaluate("useless")
+
+
+def test_a_driver_sees_that_a_number_has_no_meaning(tmp_path: Path) -> None:
+    """As SBus drivers ask for the words of 64 bits."""
+    forth, _ = alone()
+    load(forth, toke("22e get-token drop ['] ferror = 230 get-token drop ['] ferror = ['] ferror catch", tmp_path))
+    assert forth.stack == [0xFFFFFFFF, 0, (-13) & 0xFFFFFFFF]
+    forth.evaluate("clear 800 get-token drop ' ferror =")
+    assert forth.stack == [0xFFFFFFFF]
+
+
+def test_an_immediate_token_runs_where_it_is_compiled(tmp_path: Path) -> None:
+    forth, _ = alone()
+    source = "0 value n : bump n 1+ to n ; ' bump -1 7b set-token : twice noop noop ; n twice n ' bump 0 7b set-token noop n"
+    load(forth, toke(source, tmp_path))
+    assert forth.stack == [2, 2, 3]
+
+
+def test_what_drivers_may_ask_for(tmp_path: Path) -> None:
+    forth, _ = alone()
+    source = "['] noop d# 10 alarm 1000 100 memory-test-suite fff00000 100 memory-test-suite fcode-revision"
+    load(forth, toke(source.replace("test-suite", "test-issue"), tmp_path))  # toke has its older name
+    assert forth.stack == [0, 0xFFFFFFFF, 0x30000]
+
+
 def test_get_token_and_set_token(tmp_path: Path) -> None:
     forth, _ = alone()
     load(forth, toke(": seven 7 ; 3 4 1e get-token drop execute ' seven 0 1f set-token 9 9 -", tmp_path))

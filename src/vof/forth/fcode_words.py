@@ -32,20 +32,31 @@ def fcode_revision(forth: Forth) -> None:
     forth.stack.append(_REVISION)
 
 
+@CORE.word("ferror", "( -- )", _A)
+def ferror_word(forth: Forth) -> None:
+    """What an FCode number without a meaning does: throw."""
+    raise Throw(ThrowCode.UNDEFINED_WORD, "ferror: an FCode number without a meaning")
+
+
 @CORE.word("get-token", "( fcode# -- xt immediate? )", _A)
 def get_token(forth: Forth) -> None:
-    """What an FCode number means."""
-    from vof.forth.fcode.evaluator import system_word
+    """What an FCode number means; ferror, if nothing."""
+    from vof.forth.fcode.evaluator import ferror, system_word
 
     number = forth.stack.pop()
-    word = forth.fcode.word(number) if forth.fcode is not None else system_word(forth, number)
-    forth.stack += (forth.token(word), forth.mask if word.immediate else 0)
+    if forth.fcode is not None:
+        token, immediate = forth.fcode.token(number)
+    else:
+        word = system_word(forth, number) or ferror(forth)
+        token, immediate = forth.token(word), word.immediate
+    forth.stack += (token, forth.mask if immediate else 0)
 
 
 @CORE.word("set-token", "( xt immediate? fcode# -- )", _A)
 def set_token(forth: Forth) -> None:
     """Have an FCode number mean something else for the program that runs."""
-    number, _, token = forth.stack.pop(), forth.stack.pop(), forth.stack.pop()
+    number, immediate, token = forth.stack.pop(), forth.stack.pop(), forth.stack.pop()
     if forth.fcode is None or number > _LAST_NUMBER:
         raise Throw(ThrowCode.UNSUPPORTED_OPERATION, "set-token: while an FCode program runs, for 0 … 0xFFF")
     forth.fcode.words[number] = forth.word_of(token)
+    (forth.fcode.immediate.add if immediate else forth.fcode.immediate.discard)(number)

@@ -272,12 +272,12 @@ class PciBus:
 
 def _dma_map_in(instance: Instance, stack: Stack) -> None:
     """( address size cacheable? -- address ): the same."""
-    del stack[-2:]
+    stack.pop(), stack.pop()
 
 
 def _dma_nothing(instance: Instance, stack: Stack) -> None:
     """( address dma-address size -- )."""
-    del stack[-3:]
+    stack.pop(), stack.pop(), stack.pop()
 
 
 def _config_access(where: int, width: int, value: int | None = None) -> ConfigAccess:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vof.errors import Throw, ThrowCode, UsageError
 from vof.forth.fcode.numbers import FERROR, NAMES
 from vof.forth.fcode.program import HEADER_SIZE, Program, Step, is_own, name_of
-from vof.forth.word import Op, Vocabulary, Word
+from vof.forth.word import Kind, Op, Vocabulary, Word
 
 if TYPE_CHECKING:
     from vof.forth.engine import Forth
@@ -37,7 +37,11 @@ _STRUCTURES = {
     _CODE["b(+loop)"]: (Op.PLUS_LOOP, -1, "+loop"),
     _CODE["b(endof)"]: (Op.ELSE, 0, "endof"),
 }
-_OTHERS = {_CODE["compile"]: "compile,"}
+_OTHERS = {
+    _CODE["compile"]: "compile,",
+    _CODE["memory-test-issue"]: "memory-test-suite",  # 1275's name; the older one is detok's
+    _CODE["fcode-version"]: "fcode-revision",
+}
 """Numbers whose word has another name in text."""
 _ENDS = (_CODE["end0"], _CODE["end1"])
 _NOTHING = (_CODE["offset16"], _CODE["suspend-fcode"])
@@ -81,9 +85,9 @@ def fetch_program(forth: Forth, address: int, token: int) -> bytes:
     """
 
     def fetch(start: int, count: int, spread: int) -> bytes:
-        if token == 1 and spread <= 1:
+        if token == 1 and spread <= 1 and start + count <= forth.memory.size:
             return forth.memory.read(start, count) if spread else forth.memory.read(start, 1) * count
-        word = forth.word_of(token) if token != 1 else forth.system_word("c@")
+        word = forth.word_of(token) if token != 1 else forth.system_word("rb@") or forth.system_word("c@")
         assert word is not None
         found = bytearray()
         for index in range(count):
@@ -115,11 +119,13 @@ class Evaluator:
 
     Attributes:
         words: what the program's own numbers mean, and those that `set-token` changed.
+        immediate: numbers of which `set-token` has said that they run where a definition is compiled.
     """
 
     def __init__(self, forth: Forth, steps: Sequence[Step], depth: int) -> None:
         self.depth = depth
         self.words: dict[int, Word] = {}
+        self.immediate: set[int] = set()
         self._forth = forth
         self._steps = steps
         self._headerless = Vocabulary("headerless")
@@ -153,21 +159,24 @@ class Evaluator:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, "the FCode ends in the middle of a definition")
 
     def word(self, number: int) -> Word:
-        """What a number means.
-
-        Raises:
-            Throw: UNDEFINED_WORD, nothing.
-        """
+        """What a number means; a word that throws, if nothing (1275 A, ferror)."""
         word = self.words.get(number)
         if word is None:
-            word = system_word(self._forth, number)
+            word = system_word(self._forth, number) or Word(NAMES[FERROR], Kind.PYTHON, function=_Missing(number))
             self.words[number] = word
         return word
+
+    def token(self, number: int) -> tuple[int, bool]:
+        """The execution token of what a number means, ferror's if nothing, and whether it is immediate."""
+        word = self.word(number)
+        if isinstance(word.function, _Missing):
+            word = ferror(self._forth)
+        return self._forth.token(word), word.immediate or number in self.immediate
 
     def _step(self, step: Step) -> None:
         forth, number = self._forth, step.number
         if is_own(number):
-            self._use(self.word(number))
+            self._use(number)
         elif number in _STRUCTURES:
             forth.structure(*_STRUCTURES[number])
         elif number in _DEFINING:
@@ -175,17 +184,17 @@ class Evaluator:
         elif number in _METHODS:
             _METHODS[number](self, step)
         elif number not in _NOTHING:
-            self._use(self.word(number))
+            self._use(number)
 
-    def _use(self, word: Word) -> None:
-        forth = self._forth
+    def _use(self, number: int) -> None:
+        forth, word = self._forth, self.word(number)
         if not forth.compiling:
             if word.compile_only:
                 raise Throw(ThrowCode.COMPILE_ONLY, f"{word.name}: only in a definition")
             forth.run(word)
         elif word is forth.definition.word:
             forth.put(Op.RECURSE, None, word.name)
-        elif word.immediate:
+        elif word.immediate or number in self.immediate:
             forth.run(word)
         else:
             forth.put(Op.WORD, word, word.name)
@@ -207,10 +216,9 @@ class Evaluator:
             self._forth.stack.append(cell & self._forth.mask)
 
     def _tick(self, step: Step) -> None:
-        word = self.word(step.value)
-        token = self._forth.token(word)
+        token, _ = self.token(step.value)
         if self._forth.compiling:
-            self._forth.put(Op.LITERAL, token, f"['] {word.name}")
+            self._forth.put(Op.LITERAL, token, f"['] {self.word(step.value).name}")
         else:
             self._forth.stack.append(token)
 
@@ -219,6 +227,8 @@ class Evaluator:
 
     def _to(self, step: Step) -> None:
         word = self.word(step.value)
+        if isinstance(word.function, _Missing):
+            word.function(self._forth, self._forth.stack)
         if not (word.shared and self._forth.change_special(word.name)):
             self._forth.change(word)
 
@@ -328,17 +338,32 @@ _METHODS = {
 }
 
 
-def system_word(forth: Forth, number: int) -> Word:
-    """What a number means that isn't a program's own.
+class _Missing:
+    """What a number without a meaning does: a driver that never comes to it works without.
 
-    Raises:
-        Throw: UNDEFINED_WORD, nothing.
+    Args:
+        number: it.
     """
-    name = _OTHERS.get(number) or name_of(number)
-    word = forth.system_word(name) if number != FERROR else None
-    if word is None:
-        what = "a number that was never defined" if is_own(number) or name == NAMES[FERROR] else name
-        raise Throw(ThrowCode.UNDEFINED_WORD, f"FCode {number:#05x}: {what}: undefined word")
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __call__(self, forth: Forth, stack: list[int]) -> None:
+        name = name_of(self._number)
+        what = "a number that was never defined" if is_own(self._number) or name == NAMES[FERROR] else name
+        raise Throw(ThrowCode.UNDEFINED_WORD, f"FCode {self._number:#05x}: {what}: undefined word")
+
+
+def system_word(forth: Forth, number: int) -> Word | None:
+    """What a number means that isn't a program's own; None for nothing."""
+    name = _OTHERS.get(number) or NAMES.get(number)
+    return None if name is None or number == FERROR else forth.system_word(name)
+
+
+def ferror(forth: Forth) -> Word:
+    """The word that numbers without a meaning mean."""
+    word = forth.system_word(NAMES[FERROR])
+    assert word is not None
     return word
 
 
