@@ -133,8 +133,9 @@ class FrameBuffer:
         self._put(self._left(self.column), self._top(self.line), rows)
 
     def invert_cell(self) -> None:
-        """Swap the colours where the cursor is."""
-        left, top = self._left(self.column), self._top(self.line)
+        """Swap the colours where the cursor is: behind a full line it is seen on its last character."""
+        column = max(0, min(self.column, self.columns - 1))
+        left, top = self._left(column), self._top(self.line)
         self._put(left, top, [self._swapped(row) for row in self._get(left, top, self._wide, self._high)])
 
     def invert(self) -> None:
