@@ -361,16 +361,10 @@ def test_a_driver_sees_that_a_number_has_no_meaning(tmp_path: Path) -> None:
 
 def test_an_immediate_token_runs_where_it_is_compiled(tmp_path: Path) -> None:
     forth, _ = alone()
-    source = "0 value n : bump n 1+ to n ; ' bump -1 7b set-token : twice noop noop ; n twice n ' bump 0 7b set-token noop n"
+    bump = "0 value n : bump n 1+ to n ; ' bump -1 7b set-token"
+    source = f"{bump} : twice noop noop ; n twice n ' bump 0 7b set-token noop n"
     load(forth, toke(source, tmp_path))
     assert forth.stack == [2, 2, 3]
-
-
-def test_what_drivers_may_ask_for(tmp_path: Path) -> None:
-    forth, _ = alone()
-    source = "['] noop d# 10 alarm 1000 100 memory-test-suite fff00000 100 memory-test-suite fcode-revision"
-    load(forth, toke(source.replace("test-suite", "test-issue"), tmp_path))  # toke has its older name
-    assert forth.stack == [0, 0xFFFFFFFF, 0x30000]
 
 
 def test_get_token_and_set_token(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Screen:
         return [flat[row * self.width : (row + 1) * self.width] for row in range(self.height)]
 
     def text(self) -> tuple[str, ...]:
-        """What can be read, small letters in capitals where colours are swapped; the cursor is as if it weren't there."""
+        """What can be read, in capitals where colours are swapped; the cursor is as if it weren't there."""
         dots = self.dots()
         cursor = self.cursor
         lines = []

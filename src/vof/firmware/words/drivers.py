@@ -39,19 +39,6 @@ for _name, _effect, _text in (
     DEVICE.forth(_name, _effect, _A, _text)
 
 
-@DEVICE.word("alarm", "( xt milliseconds -- )", _A)
-def alarm(forth: Forth) -> None:
-    """Nothing: nobody runs words at intervals here."""
-    forth.stack.pop(), forth.stack.pop()
-
-
-@DEVICE.word("memory-test-suite", "( address size -- failed? )", _A)
-def memory_test_suite(forth: Forth) -> None:
-    """See whether there is memory: it keeps what it holds."""
-    size, address = forth.stack.pop(), forth.stack.pop()
-    forth.stack.append(0 if address + size <= forth.memory.size else forth.mask)
-
-
 @DEVICE.word("mac-address", "( -- address count )", _A)
 def mac_address(forth: Forth) -> None:
     """The network address of the current instance: its node's, or none."""

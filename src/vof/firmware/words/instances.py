@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from vof.errors import GuestFault, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
 from vof.packages import Instance
-from vof.tree import Node, decode_cells, decode_unit
+from vof.tree import Node, decode_unit
 
 if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
@@ -207,12 +207,12 @@ def _unit(self: FirmwareForth) -> tuple[int, ...]:
     parent = instance.node.parent or instance.node
     try:
         cells = decode_unit(parent, instance.unit or instance.node.unit or "0")
-        bus = decode_cells(parent.properties.get("bus-range", b""))
     except ValueError as error:
         raise Throw(ThrowCode.ABORT, str(error)) from None
-    if parent.properties.get("device_type") != b"pci\0" or not bus or len(cells) != 3:
+    if parent.properties.get("device_type") != b"pci\0" or len(cells) != 3:
         return cells
-    return cells[0] | (bus[0] & 0xFF) << 16, *cells[1:]  # no text has the bus number (PCI binding §2.2.1.2)
+    bus = int.from_bytes(parent.properties.get("bus-range", b"")[:4]) & 0xFF
+    return cells[0] | bus << 16, *cells[1:]  # no text has the bus number (PCI binding §2.2.1.2)
 
 
 @DEVICE.word("my-unit", "( -- physical… )", _A)

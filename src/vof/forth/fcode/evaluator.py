@@ -37,11 +37,7 @@ _STRUCTURES = {
     _CODE["b(+loop)"]: (Op.PLUS_LOOP, -1, "+loop"),
     _CODE["b(endof)"]: (Op.ELSE, 0, "endof"),
 }
-_OTHERS = {
-    _CODE["compile"]: "compile,",
-    _CODE["memory-test-issue"]: "memory-test-suite",  # 1275's name; the older one is detok's
-    _CODE["fcode-version"]: "fcode-revision",
-}
+_OTHERS = {_CODE["compile"]: "compile,", _CODE["fcode-version"]: "fcode-revision"}
 """Numbers whose word has another name in text."""
 _ENDS = (_CODE["end0"], _CODE["end1"])
 _NOTHING = (_CODE["offset16"], _CODE["suspend-fcode"])
