@@ -236,6 +236,15 @@ def test_afterwards_all_is_as_it_was(tmp_path: Path) -> None:
     assert forth.stack == [1, 2, 3] and [child.name for child in world.node.children] == ["port@1"]
 
 
+def test_it_has_instance_data_of_its_own(tmp_path: Path) -> None:
+    source = "3 instance value n instance variable v 5 to n 7 v ! n encode-int v @ encode-int encode+ "
+    world = World(toke(image(source + '" said" property external : open n v @ + 8 = ; : close ;'), tmp_path))
+    world.start()
+    assert world.reports == [] and world.property("said") == encode_cells(5, 7)
+    with pytest.raises(GuestFault, match="could not be opened"):
+        world.firmware.open("/pci/@3")  # whose n is 3 and v 0
+
+
 def test_its_own_open_takes_the_place_of_the_machines_methods(tmp_path: Path) -> None:
     world = World(toke(image(DRIVER), tmp_path))
     world.node.methods.update({**OPENABLE, "load": OPENABLE["open"]})

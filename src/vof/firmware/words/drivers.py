@@ -179,15 +179,17 @@ def load_driver(forth: FirmwareForth, node: Node, program: bytes) -> None:
     instance = Instance(firmware.next_ihandle, node, above, node.unit)
     firmware.next_ihandle += 1
     firmware.instances[instance.ihandle] = instance
-    depth = len(forth.new_devices)
-    forth.new_devices.append((forth.active, forth.my_self))
-    forth.my_self = instance
+    depth, before = len(forth.new_devices), (forth.active, forth.my_self, forth.instance_store)
+    forth.my_self, forth.instance_store = instance, instance.state.setdefault("forth", {})
     forth.activate(node)
     try:
         forth.call(Word("byte-load", Kind.PYTHON, function=lambda forth, stack: byte_load(forth, program)), [])
     finally:
         while len(forth.new_devices) > depth:
             finish_device(forth)
+        active, forth.my_self, forth.instance_store = before
+        forth.activate(active)
+        firmware.instances.pop(instance.ihandle, None)
         if above is not None:
             firmware.close(above)
 
