@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import struct
 import subprocess
@@ -521,3 +522,67 @@ def test_an_image_for_a_pc_is_passed_over() -> None:
     assert [image.code_type for image in images] == [0, 3] and images[-1].last and find_fcode(rom) == b""
     with pytest.raises(UsageError, match="without an image for Open Firmware"):
         list(detokenize(rom))
+
+
+SCREEN = "1000000 to frame-buffer-adr default-font set-font"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (": f recurse ; f", "too deep"),
+        ("defer d ' d to d d", "too deep"),
+        (": f begin 1 again ; f", "too much on the stack"),
+        ("7fffffff buffer: b", "more bytes of data"),
+        (": f begin 100000 alloc-mem drop again ; f", "no room"),
+        (": f begin 0 , again ; f", "more bytes of data"),
+        (": f begin new-device again ; f", "levels deep"),
+        ("200000 1 byte-load", "run inside of each other"),
+        (f"{SCREEN} 4000 4000 270f 270f fb8-install erase-screen", "bytes at"),
+        (f"{SCREEN} 1000 100 270f 270f fb1-install : f begin invert-screen again ; f", "too long"),
+        (
+            f"{SCREEN} 400 400 50 18 fb8-install 7fffffff to #columns 7fffffff to char-width : f begin 7fffffff "
+            "insert-characters again ; f",
+            "too long",
+        ),
+        (
+            f"{SCREEN} 400 400 50 18 fb8-install 7fffffff to #lines 7fffffff to char-height : f begin 7fffffff "
+            "delete-lines 7fffffff insert-lines again ; f",
+            "too long",
+        ),
+    ],
+)
+def test_hostile_programs_throw_in_time_and_within_their_memory(source: str, says: str, tmp_path: Path) -> None:
+    forth, _ = alone()
+    forth.evaluate('0 dev / new-device " x" device-name')
+    program = toke(source, tmp_path)
+    forth.memory.write(0x200000, program)
+    with pytest.raises(Throw, match=says):
+        load(forth, program)
+    assert forth.fcode is None and not forth.compiling
+
+
+def test_changed_programs_do_no_worse_than_throw(tmp_path: Path) -> None:
+    """Bits that are turned, bytes that are put in or lost, and ends that come too soon: the same ones each time."""
+    chance = random.Random(1275)
+    programs = [(QEMU / name).read_bytes() for name in SHIPPED] + [toke(source, tmp_path) for source in SAME[:20]]
+    for _ in range(120):
+        program = bytearray(chance.choice(programs))
+        for _ in range(chance.choice((1, 2, 5, 20))):
+            at = chance.randrange(8, len(program) - 1)
+            match chance.randrange(4):
+                case 0:
+                    program[at] ^= 1 << chance.randrange(8)
+                case 1:
+                    program[at:at] = bytes((chance.randrange(256),))
+                case 2 if len(program) > 16:
+                    del program[at]
+                case _:
+                    program = program[: max(at, 10)]
+        program[4:8] = len(program).to_bytes(4)
+        forth, _ = alone()
+        list(detokenize(bytes(program), Look(offsets=True)))
+        forth.evaluate(f"{BELOW} {BUS} new-device")
+        with suppress(Throw):
+            load(forth, bytes(program))
+        assert not forth.compiling and forth.fcode is None

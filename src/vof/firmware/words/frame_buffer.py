@@ -17,6 +17,13 @@ __all__ = ["ACTIONS", "FrameBuffer", "glyph_address", "install", "toggle"]
 
 _LARGEST = 16384
 """Dots of a line, and lines."""
+_PIECE = 1 << 20
+"""Bytes that are moved at a time."""
+_BYTES_A_STEP = 32
+_DOTS = bytes(0xFF if digit == ord("1") else 0 for digit in range(256))
+"""Digits as dots."""
+_DIGITS = bytes(ord("1") if dot else ord("0") for dot in range(256))
+"""Dots as digits."""
 
 
 def glyph_address(screen: Mapping[str, int], character: int) -> int:
@@ -122,14 +129,9 @@ class FrameBuffer:
         if self._wide > 64 or self._high > 64 or advance > 64:
             raise Throw(ThrowCode.ABORT, "a font of more than 64 dots")
         glyph = self.forth.memory.read(glyph_address(screen, character), advance * self._high)
-        ink, paper = self.foreground, self.background
-        if screen.get("inverse?"):
-            ink, paper = paper, ink
-        rows = []
-        for row in range(self._high):
-            line = int.from_bytes(glyph[row * advance : (row + 1) * advance])
-            dots = [line >> (8 * advance - 1 - dot) & 1 for dot in range(self._wide)]
-            rows.append(bytes(ink & 0xFF if dot else paper & 0xFF for dot in dots))
+        inverse = bool(screen.get("inverse?"))
+        lines = [glyph[at : at + advance] for at in range(0, advance * self._high, advance)]
+        rows = [self._colored(_unpacked(line)[: self._wide], inverse=inverse) for line in lines]
         self._put(self._left(self.column), self._top(self.line), rows)
 
     def invert_cell(self) -> None:
@@ -149,17 +151,23 @@ class FrameBuffer:
         self.invert()
 
     def _swapped(self, row: bytes) -> bytes:
-        swap = {self.foreground & 0xFF: self.background & 0xFF, self.background & 0xFF: self.foreground & 0xFF}
-        return bytes(swap.get(dot, dot ^ 0xFF) for dot in row)
+        swap = bytearray(dot ^ 0xFF for dot in range(256))
+        swap[self.foreground & 0xFF], swap[self.background & 0xFF] = self.background & 0xFF, self.foreground & 0xFF
+        return row.translate(swap)
+
+    def _colored(self, dots: bytes, *, inverse: bool = False) -> bytes:
+        """Dots of a picture, 0 and 0xFF, in the screen's colours."""
+        paper, ink = self.background & 0xFF, self.foreground & 0xFF
+        return dots.translate(bytes((ink if inverse else paper,)) * 255 + bytes((paper if inverse else ink,)))
 
     def erase(self) -> None:
         """Fill the screen with the background."""
-        self._write(0, self._packed(bytes((self.background & 0xFF,)) * self.width) * self.height)
+        self._blank(0, self.height)
 
     def shift_characters(self, count: int) -> None:
         """Move the rest of the cursor's line right by a count of characters, or left where that is negative."""
         left, top = self._left(self.column), self._top(self.line)
-        size = max(0, self.columns - self.column) * self._wide
+        size = max(0, min((self.columns - self.column) * self._wide, self.width - left))
         count = max(-size, min(size, count * self._wide))
         blank = bytes((self.background & 0xFF,)) * abs(count)
         rows = self._get(left, top, size, self._high)
@@ -170,24 +178,34 @@ class FrameBuffer:
 
     def shift_lines(self, count: int) -> None:
         """Move the cursor's line and those below down by a count of lines, or up where that is negative."""
-        top, below = self._top(self.line), max(0, self.lines - self.line) * self._high
+        top = self._top(self.line)
+        below = max(0, min((self.lines - self.line) * self._high, self.height - top))
         count = max(-below, min(below, count * self._high))
-        blank = self._packed(bytes((self.background & 0xFF,)) * self.width) * abs(count)
-        size = below * self.row_bytes
-        data = self._read(top * self.row_bytes, size)
-        moved = (blank + data)[:size] if count >= 0 else data[-count * self.row_bytes :] + blank
-        self._write(top * self.row_bytes, moved)
+        stay, at_once = below - abs(count), self._rows_at_once
+        pieces = [(row, min(at_once, stay - row)) for row in range(0, stay, at_once)]
+        for row, rows in pieces if count < 0 else reversed(pieces):
+            source = top + row + max(0, -count)
+            data = self._read(source * self.row_bytes, rows * self.row_bytes)
+            self._write((source + count) * self.row_bytes, data)
+        self._blank(top if count >= 0 else top + stay, abs(count))
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(1, _PIECE // max(1, self.row_bytes))
+
+    def _blank(self, top: int, count: int) -> None:
+        """Fill rows of dots with the background."""
+        row = self._packed(bytes((self.background & 0xFF,)) * self.width)
+        for first in range(top, top + count, self._rows_at_once):
+            self._write(first * self.row_bytes, row * min(self._rows_at_once, top + count - first))
 
     def logo(self, line: int, address: int, width: int, height: int) -> None:
         """Draw a picture of one bit a dot at the left of a line."""
         width, height = min(width, self.width), min(height, self.height)
         row_bytes = -(-width // 8)
         data = self.forth.memory.read(address, row_bytes * height)
-        rows = []
-        for row in range(height):
-            bits = data[row * row_bytes : (row + 1) * row_bytes]
-            dots = (bits[dot >> 3] >> (7 - (dot & 7)) & 1 for dot in range(width))
-            rows.append(bytes(self.foreground & 0xFF if dot else self.background & 0xFF for dot in dots))
+        lines = [data[row * row_bytes : (row + 1) * row_bytes] for row in range(height)]
+        rows = [self._colored(_unpacked(line)[:width]) for line in lines]
         self._put(self._left(0), self._top(line), rows)
 
     # Dots
@@ -203,7 +221,8 @@ class FrameBuffer:
         for row in range(top, min(top + height, self.height)):
             data = self._read(row * self.row_bytes, self.row_bytes)
             if self.bits == 1:
-                data = bytes(0xFF * (data[dot >> 3] >> (7 - (dot & 7)) & 1) for dot in range(self.width))
+                self.forth.pay(self.width // 8)
+                data = _unpacked(data)
             rows.append(data[left : left + width])
         return rows
 
@@ -221,16 +240,21 @@ class FrameBuffer:
     def _packed(self, dots: bytes) -> bytes:
         if self.bits == 8:
             return dots
-        bits = "".join("1" if dot else "0" for dot in dots[: len(dots) // 8 * 8])
-        return int(bits or "0", 2).to_bytes(len(bits) // 8)
+        digits = dots[: len(dots) // 8 * 8].translate(_DIGITS)
+        return int(digits or b"0", 2).to_bytes(len(digits) // 8)
 
     def _read(self, offset: int, count: int) -> bytes:
-        self.forth.pay(10 + count // 256)
+        self.forth.pay(10 + count // _BYTES_A_STEP)
         return self.forth.memory.read(self.address + offset, count)
 
     def _write(self, offset: int, data: bytes) -> None:
-        self.forth.pay(10 + len(data) // 256)
+        self.forth.pay(10 + len(data) // _BYTES_A_STEP)
         self.forth.memory.write(self.address + offset, data)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Bits as dots of 0 and 0xFF, the highest bit first."""
+    return f"{int.from_bytes(data):0{8 * len(data)}b}".encode().translate(_DOTS) if data else b""
 
 
 def _nothing(buffer: FrameBuffer) -> None:
