@@ -142,6 +142,12 @@ CASES: list[tuple[str, list[int]]] = [
     ('" nothing" $find nip nip', [0]),
     ('" 1 2 +" evaluate', [3]),
     (": lit [ 2 3 * ] literal ; lit", [6]),
+    (": x postpone dup ; immediate : y 5 [ x ] ; y", [5, 5]),
+    (": y 1 [ 5 literal ] + ; y", [6]),
+    (": t 1 [ 3 0 do i loop + + ] literal ; t", [1, 3]),
+    (": t 1 [ : u 2 ; ] 3 ; t u", [1, 3, 2]),
+    ("[ 1 ] 2", [1, 2]),
+    (': t 1 [ " drop" \' evaluate catch nip nip ] literal ; t', [1, ThrowCode.STACK_UNDERFLOW & TRUE]),
     (": my-if postpone if ; immediate : t my-if 5 else 6 then ; 1 t 0 t", [5, 6]),
     (": plus compile + ; immediate : t 1 2 plus ; t", [3]),
     ("alias double 2* 4 double", [8]),
@@ -228,6 +234,17 @@ def test_what_is_thrown(text: str, code: ThrowCode, words: str) -> None:
     made.abort()
     made.evaluate("1 2 +")  # and it goes on as if nothing had been
     assert made.stack == [3]
+
+
+def test_a_bracket_after_an_error_goes_on_with_no_lost_definition() -> None:
+    made, _ = forth()
+    for text in (": t 1 [ flub ] 2 ;", ": t 1 [ drop drop ] 2 ;", ": t [ : u flub ; ] ;"):
+        with pytest.raises(Throw):
+            made.evaluate(text)
+        made.abort()
+        made.evaluate("] 5")
+        assert made.stack == [5] and not made.compiling
+        made.abort()
 
 
 def test_cells_of_64_bits() -> None:

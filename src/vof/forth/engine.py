@@ -134,8 +134,9 @@ class Forth:
         self._definition: _Definition | None = None
         self._words: list[Word] = []
         self._inputs: list[_Input] = []
+        self._compiling = False
+        self._suspended: list[_Definition] = []
         self.next_is_instance = False
-        self._paused: _Definition | None = None
         self._cells: dict[str, int] = {}
         self._in_address = 0
         self._in_told = 0
@@ -226,12 +227,13 @@ class Forth:
 
     def catch(self, word: Word) -> int:
         """Run a word; 0, or the code that it threw, with the stack as deep as it was."""
-        depth, inputs, definition = len(self.stack), len(self._inputs), self._definition
+        depth, inputs = len(self.stack), len(self._inputs)
+        definition, compiling, suspended = self._definition, self._compiling, self._suspended[:]
         try:
             with self.throwing():
                 self.run(word)
         except Throw as thrown:
-            self._definition = definition
+            self._definition, self._compiling, self._suspended = definition, compiling, suspended
             del self._inputs[inputs:]
             self.stack += [0] * (depth - len(self.stack))
             del self.stack[depth:]
@@ -261,8 +263,8 @@ class Forth:
 
     @property
     def compiling(self) -> bool:
-        """Whether a definition is under way."""
-        return self._definition is not None
+        """Whether words are compiled: a definition is under way, and this is not between its `[` and `]`."""
+        return self._compiling
 
     def function(self, word: Word) -> Function:
         """What runs a word: made where it is needed."""
@@ -284,8 +286,9 @@ class Forth:
 
     def _define_from_text(self, word: Word) -> None:
         """Compile a word of a table that is defined in Forth."""
-        before = (self._definition, self.base, self.order, self._inputs)
-        self._definition, self.base, self.order, self._inputs = _Definition(word), 16, [self.root], []
+        before = (self._definition, self._compiling, self._suspended, self.base, self.order, self._inputs)
+        self._definition, self._compiling, self._suspended = _Definition(word), True, []
+        self.base, self.order, self._inputs = 16, [self.root], []
         try:
             source = _Input(word.text)
             self._inputs.append(source)
@@ -295,7 +298,7 @@ class Forth:
             word.source = tuple(self._definition.tokens)
             word.local_count = len(self._definition.locals)
         finally:
-            self._definition, self.base, self.order, self._inputs = before
+            self._definition, self._compiling, self._suspended, self.base, self.order, self._inputs = before
 
     # The dictionary
 
@@ -640,9 +643,18 @@ class Forth:
 
     def begin(self, word: Word) -> None:
         """Begin a definition."""
-        if self._definition is not None:
+        if self._compiling:
             raise Throw(ThrowCode.UNSUPPORTED_OPERATION, "a definition inside of a definition")
-        self._definition = _Definition(word)
+        self._begin(_Definition(word))
+
+    def _begin(self, definition: _Definition) -> None:
+        """Begin a definition; one between whose `[` and `]` that is goes on afterwards."""
+        if self._definition is not None:
+            if len(self._suspended) >= _NESTING_LIMIT:
+                raise Throw(ThrowCode.DICTIONARY_OVERFLOW, "too many definitions are begun inside of each other")
+            self._suspended.append(self._definition)
+        self._definition = definition
+        self._compiling = True
 
     def put(self, op: Op, argument: Any = None, text: str = "") -> None:
         """Add a step to the definition."""
@@ -652,8 +664,10 @@ class Forth:
         tokens.append(Token(op, argument, text))
 
     def drop_definition(self) -> None:
-        """Forget a definition that was begun."""
+        """Forget what was begun to be defined."""
         self._definition = None
+        self._compiling = False
+        self._suspended.clear()
         self.next_is_instance = False
 
     def put_literal(self, cell: int) -> None:
@@ -663,7 +677,8 @@ class Forth:
     def finish(self) -> Word:
         """End the definition; the word can be run now."""
         definition = self.definition
-        self._definition = None
+        self._definition = self._suspended.pop() if self._suspended else None
+        self._compiling = False
         word = definition.word
         if definition.depth:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"a control structure of {word.name} is open")
@@ -680,11 +695,11 @@ class Forth:
             change: how many structures more are open.
             name: how it was written.
         """
-        if self._definition is None:
+        if not self._compiling:
             if change <= 0:
                 raise Throw(ThrowCode.COMPILE_ONLY, "only in a definition, or behind the beginning of a structure")
-            self._definition = _Definition(Word("", Kind.COLON), temporary=True)
-        definition = self._definition
+            self._begin(_Definition(Word("", Kind.COLON), temporary=True))
+        definition = self.definition
         self.put(op, None, name)
         definition.depth += change
         if definition.depth < 0:
@@ -694,10 +709,10 @@ class Forth:
 
     def begin_case(self) -> None:
         """`case`: nothing but that its OFs are counted."""
-        if self._definition is None:
-            self._definition = _Definition(Word("", Kind.COLON), temporary=True)
-        self._definition.cases.append(0)
-        self._definition.depth += 1
+        if not self._compiling:
+            self._begin(_Definition(Word("", Kind.COLON), temporary=True))
+        self.definition.cases.append(0)
+        self.definition.depth += 1
 
     def of(self) -> None:
         """`of`: `over = if drop`."""
@@ -746,16 +761,15 @@ class Forth:
         return address
 
     def interpret_inside(self) -> None:
-        """`[`: interpret in the middle of a definition."""
-        self._paused, self._definition = self.definition, None
+        """`[`: interpret, in the middle of a definition or not."""
+        self._compiling = False
 
     def compile_again(self) -> None:
-        """`]`: compile again."""
-        if self._paused is not None:
-            self._definition, self._paused = self._paused, None
+        """`]`: compile again; nothing where no definition is under way."""
+        self._compiling = self._definition is not None
 
     def _interpret(self, name: str) -> None:
-        definition = self._definition
+        definition = self._definition if self._compiling else None
         if definition is not None:
             if definition.recursive and name.lower() == definition.word.name.lower():
                 self.put(Op.RECURSE, None, name)
@@ -773,7 +787,7 @@ class Forth:
             else:
                 self.stack.append(number & self.mask)
         elif definition is None:
-            if word.compile_only:
+            if word.compile_only and self._definition is None:
                 raise Throw(ThrowCode.COMPILE_ONLY, f"{word.name}: only in a definition")
             self.run(word)
         elif word.immediate:
