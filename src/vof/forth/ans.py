@@ -150,7 +150,7 @@ def cmove_up(forth: Forth) -> None:
 def _check_count(forth: Forth, count: int) -> None:
     if count > _LONGEST:
         raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"{count} bytes to copy")
-    forth.pay(count // 64)
+    forth.pay(10 + count // 32)
 
 
 @CORE.word("sliteral", "( text count -- )", _STRING, immediate=True, compile_only=True)
@@ -326,6 +326,7 @@ def body_to(forth: Forth) -> None:
     """The word whose data are there."""
     address = forth.stack.pop()
     for words in forth.order:
+        forth.pay(len(words.words))
         for word in words.words.values():
             if word.value == address and word.kind in (Kind.VARIABLE, Kind.BUFFER, Kind.CREATE):
                 forth.stack.append(forth.token(word))

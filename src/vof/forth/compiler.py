@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vof.errors import Throw, ThrowCode
@@ -25,6 +26,13 @@ __all__ = ["compile_word"]
 
 _DEEPEST = 60
 """Control structures inside of each other: Python takes a hundred levels of indentation, and some take two."""
+_DEEPEST_LOOPS = 20
+"""Loops of Python's inside of each other, of which `do` … `loop` takes two."""
+_LONGEST_CONDITION = 100
+_MEMORY_STEPS, _CALL_STEPS, _PYTHON_STEPS, _PLUS_LOOP_STEPS = 4, 2, 10, 6
+"""What is paid for an access to memory, the call of a definition, that of a word in Python, and a `+loop`."""
+_NO_STEPS = 4
+"""A definition that calls nobody and has no more steps than these is paid for by its callers."""
 _LOOP_CHUNK = 4096
 """Rounds of a loop that are paid for at a time."""
 
@@ -45,14 +53,18 @@ class _Block:
         kind: what began it.
         number: its variables' number.
         indent: the indentation of its first line.
+        place: the step that began it.
         whiles: how many WHILEs it has had.
+        pay: the line that pays for a round of it, and what the steps are multiplied by there.
         leaves: the loops that a LEAVE inside of it is for, where they are further out.
     """
 
     kind: Op
     number: int
     indent: int
+    place: int
     whiles: int = 0
+    pay: tuple[int, str] | None = None
     leaves: set[int] = field(default_factory=set)
 
 
@@ -79,7 +91,10 @@ class _Compiler:
         self._explicit_returns = _takes_returns_in_blocks(tokens)
         self._blocks: list[_Block] = []
         self._count = 0
-        self._calls = False
+        self._steps = [0]  # up to each place
+        for token in tokens:
+            self._steps.append(self._steps[-1] + _steps_of(token))
+        self._pays = any(token.op is Op.RECURSE for token in tokens) or self._steps[-1] > _NO_STEPS
         self._names: dict[int, str] = {}
         self._space: dict[str, Any] = {
             "M": forth.mask,
@@ -97,14 +112,17 @@ class _Compiler:
             raise _mismatch()
         self._spill()
         head = ["def word(f, s):"]
-        if self._calls:
-            head += ["    f.budget -= 1", "    if f.budget < 0:", "        f.pay()"]
+        if self._pays:
+            head += [f"    f.budget -= {1 + self._steps[-1]}", "    if f.budget < 0:", "        f.pay()"]
         if self._word.local_count:
             head.append("    " + " = ".join(f"v{number}" for number in range(self._word.local_count)) + " = 0")
         if self._explicit_returns:
             head.append("    r = []")
         body = self._lines or ["    pass"]
-        exec(compile("\n".join([*head, *body]), "<forth>", "exec"), self._space)
+        try:
+            exec(compile("\n".join([*head, *body]), "<forth>", "exec"), self._space)
+        except (SyntaxError, RecursionError, MemoryError):
+            raise Throw(ThrowCode.DICTIONARY_OVERFLOW, "the definition is too much for Python") from None
         function: Function = self._space["word"]
         return function
 
@@ -188,7 +206,7 @@ class _Compiler:
 
     def _put_inline(self, inline: Inline) -> None:
         items = [self._pop() for _ in range(inline.inputs)][::-1]
-        if inline.results == ("not {0}",):
+        if inline.results == ("not {0}",) and len(items[0].text) < _LONGEST_CONDITION:
             self._known.append(_Item(f"not ({items[0].text})", condition=True))
             return
         if all(len(result) == 3 and result[0] == "{" for result in inline.results) and not inline.statement:
@@ -216,8 +234,6 @@ class _Compiler:
 
     def _call(self, word: Word) -> None:
         self._spill()
-        if word.kind is Kind.COLON or word.kind is Kind.DEFER or word.target is not None:
-            self._calls = True
         name = self._name(word)
         if word is self._word:
             self._emit("word(f, s)")
@@ -257,7 +273,9 @@ class _Compiler:
     def _open(self, op: Op, head: str, number: int = 0) -> _Block:
         if len(self._blocks) >= _DEEPEST:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"{_DEEPEST} control structures are inside of each other")
-        block = _Block(op, number or self._number(), self._indent)
+        block = _Block(op, number or self._number(), self._indent, self._place)
+        if sum(_LOOPS.get(each.kind, 0) for each in (*self._blocks, block)) > _DEEPEST_LOOPS:
+            raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, "too many loops are inside of each other")
         self._blocks.append(block)
         self._emit(head)
         self._indent += 1
@@ -270,6 +288,10 @@ class _Compiler:
         self._spill()
         block = self._blocks.pop()
         self._indent = block.indent
+        if block.pay is not None:
+            line, rounds = block.pay
+            steps = 1 + self._steps[self._place + 1] - self._steps[block.place + 1] - (block.kind is Op.LOOP)
+            self._lines[line] = self._lines[line] + (f"({rounds}) * {steps}" if rounds != "1" else str(steps))
         return block
 
     def _number(self) -> int:
@@ -304,17 +326,18 @@ class _Compiler:
             case _:
                 raise AssertionError(op)
 
-    def _pay(self, steps: str) -> None:
-        self._emit(f"f.budget -= {steps}")
+    def _pay(self, block: _Block, rounds: str) -> None:
+        """Pay for rounds of a loop; the price of one is known at its end."""
+        block.pay = len(self._lines), rounds
+        self._emit("f.budget -= ")
         self._emit("if f.budget < 0:")
-        self._emit("    f.pay()")
+        self._emit("    f.pay(0, r)" if self._explicit_returns else "    f.pay()")
 
     def _begin(self) -> None:
         self._spill()
         number = self._number()
         self._emit(f"w{number} = -1")
-        self._open(Op.BEGIN, "while True:", number)
-        self._pay("1")
+        self._pay(self._open(Op.BEGIN, "while True:", number), "1")
 
     def _while(self) -> None:
         if not self._blocks or self._blocks[-1].kind is not Op.BEGIN:
@@ -350,18 +373,16 @@ class _Compiler:
         if self._ends_in_plus_loop():
             self._emit(f"i{n} = {start}")
             self._emit(f"e{n} = {limit}")
-            self._open(Op.PLUS_LOOP, f"while {rounds}:", n)
-            self._pay("1")
+            self._pay(self._open(Op.PLUS_LOOP, f"while {rounds}:", n), "1")
             return
         self._emit(f"a{n} = {start}")
         self._emit(f"e{n} = a{n} + ({rounds})")
         block = self._open(Op.LOOP, f"for c{n} in range(a{n}, e{n}, {_LOOP_CHUNK}):", n)
         self._emit(f"d{n} = min(c{n} + {_LOOP_CHUNK}, e{n})")
-        self._pay(f"d{n} - c{n}")
+        self._pay(block, f"d{n} - c{n}")
         self._emit(f"for i{n} in range(c{n}, d{n}):")
         self._indent += 1
         self._emit("pass")
-        assert block.number == n
 
     def _ends_in_plus_loop(self) -> bool:
         """Whether the loop whose DO is being compiled ends in +LOOP."""
@@ -419,6 +440,25 @@ class _Compiler:
 
 
 _WITH_ADDRESS = (Kind.VARIABLE, Kind.BUFFER, Kind.CREATE)
+_LOOPS = {Op.BEGIN: 1, Op.LOOP: 2, Op.PLUS_LOOP: 1}
+"""How many loops of Python's each is."""
+_OP_STEPS = {Op.RECURSE: _CALL_STEPS, Op.DO: _CALL_STEPS, Op.QUESTION_DO: _CALL_STEPS, Op.PLUS_LOOP: _PLUS_LOOP_STEPS}
+
+
+@cache
+def _steps_of_inline(inline: Inline) -> int:
+    text = " ".join((*inline.results, inline.statement))
+    return 1 + (_MEMORY_STEPS - 1) * (text.count("fetch") + text.count("store"))
+
+
+def _steps_of(token: Token) -> int:
+    """What is paid for a step of a definition."""
+    if token.op is not Op.WORD:
+        return _OP_STEPS.get(token.op, 1)
+    word: Word = token.argument
+    if word.inline is not None:
+        return _steps_of_inline(word.inline)
+    return _PYTHON_STEPS if word.kind is Kind.PYTHON else _CALL_STEPS
 
 
 def _mismatch() -> Throw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vof.errors import Throw, ThrowCode
@@ -17,7 +18,10 @@ CORE = Table("core")
 
 _A = "1275 A"
 _ANS = "ANS 6"
-_LONGEST = 1 << 24
+_LONGEST = 1 << 20
+"""Bytes of memory that are looked at as one text."""
+_PIECE = 1 << 16
+"""Bytes that are copied at a time."""
 
 for _name, _effect in (
     ("dup", "( x -- x x )"),
@@ -310,15 +314,36 @@ def _signed(forth: Forth, cell: int) -> int:
     return (cell ^ forth.sign) - forth.sign
 
 
-def _range(forth: Forth, address: int, length: int) -> None:
-    """Pay for bytes that are gone through.
+def _bytes_at(forth: Forth, address: int, length: int) -> bytes:
+    """Bytes that are paid for.
 
     Raises:
         Throw: there are too many.
     """
-    if length > _LONGEST and length > forth.memory.size:
-        raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"{length:#x} bytes at {address:#x}")
+    if length > _LONGEST:
+        raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"a text of {length} characters")
     forth.pay(10 + length // 64)
+    return forth.memory.read(address, length)
+
+
+def _pieces(forth: Forth, length: int, *addresses: int) -> Iterator[tuple[int, int]]:
+    """Offset and length of the pieces of a range that is paid for piece by piece.
+
+    Args:
+        forth: who pays.
+        length: of the range.
+        addresses: where it begins; all of it is memory.
+
+    Raises:
+        Throw: it is not.
+    """
+    for address in addresses:
+        if length:
+            forth.memory.read(address + length - 1, 1)
+    for offset in range(0, length, _PIECE):
+        piece = min(_PIECE, length - offset)
+        forth.pay(10 + piece // 32)
+        yield offset, piece
 
 
 @CORE.word("fill", "( address count byte -- )", _A)
@@ -326,8 +351,8 @@ def fill(forth: Forth) -> None:
     """Fill memory with a byte."""
     stack = forth.stack
     byte, length, address = stack.pop(), stack.pop(), stack.pop()
-    _range(forth, address, length)
-    forth.memory.write(address, bytes((byte & 0xFF,)) * length)
+    for offset, piece in _pieces(forth, length, address):
+        forth.memory.write(address + offset, bytes((byte & 0xFF,)) * piece)
 
 
 @CORE.word("move", "( from to count -- )", _A)
@@ -335,8 +360,10 @@ def move(forth: Forth) -> None:
     """Copy memory; the two may overlap."""
     stack = forth.stack
     length, to, address = stack.pop(), stack.pop(), stack.pop()
-    _range(forth, address, length)
-    forth.memory.write(to, forth.memory.read(address, length))
+    read, write = forth.memory.read, forth.memory.write
+    for offset, piece in _pieces(forth, length, address, to):
+        place = offset if to < address else length - offset - piece
+        write(to + place, read(address + place, piece))
 
 
 @CORE.word("comp", "( one other count -- n )", _A)
@@ -344,9 +371,12 @@ def comp(forth: Forth) -> None:
     """Compare memory: -1, 0 or 1."""
     stack = forth.stack
     length, other, one = stack.pop(), stack.pop(), stack.pop()
-    _range(forth, one, length)
-    first, second = forth.memory.read(one, length), forth.memory.read(other, length)
-    stack.append(0 if first == second else 1 if first > second else forth.mask)
+    for offset, piece in _pieces(forth, length, one, other):
+        first, second = forth.memory.read(one + offset, piece), forth.memory.read(other + offset, piece)
+        if first != second:
+            stack.append(1 if first > second else forth.mask)
+            return
+    stack.append(0)
 
 
 @CORE.word("compare", "( one count other count -- n )", "ANS 17.6.1.0935")
@@ -366,8 +396,7 @@ def text_equal(forth: Forth) -> None:
 def minus_trailing(forth: Forth) -> None:
     """Leave blanks at the end of a text out."""
     length, address = forth.stack.pop(), forth.stack.pop()
-    _range(forth, address, length)
-    forth.stack += (address, len(forth.memory.read(address, length).rstrip(b" ")))
+    forth.stack += (address, len(_bytes_at(forth, address, length).rstrip(b" ")))
 
 
 @CORE.word("pack", "( text count address -- address )", _A)
@@ -394,8 +423,7 @@ def right_parse_string(forth: Forth) -> None:
 def _parse_string(forth: Forth, *, last: bool) -> None:
     stack = forth.stack
     character, length, address = stack.pop(), stack.pop(), stack.pop()
-    _range(forth, address, length)
-    text, mark = forth.memory.read(address, length), bytes((character & 0xFF,))
+    text, mark = _bytes_at(forth, address, length), bytes((character & 0xFF,))
     place = text.rfind(mark) if last else text.find(mark)
     if place < 0:
         stack += (address + length, 0, address, length)

@@ -265,6 +265,7 @@ def here(forth: Forth) -> None:
 @CORE.word("allot", "( n -- )", _A)
 def allot(forth: Forth) -> None:
     """Take memory from the dictionary, or give it back."""
+    forth.pay(10)
     count = (forth.stack.pop() ^ forth.sign) - forth.sign
     address = forth.space.take(count)
     if count > 0:
@@ -389,7 +390,7 @@ def eval_(forth: Forth) -> None:
 @CORE.word("catch", "( xt -- … 0 | … code )", _A)
 def catch(forth: Forth) -> None:
     """Run a word: 0, or the code that it threw, with the stack as deep as it was."""
-    forth.pay(5)
+    forth.pay(50)
     word = forth.word_of(forth.stack.pop())
     forth.stack.append(forth.catch(word))
 

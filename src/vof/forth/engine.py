@@ -7,7 +7,8 @@ no sense, a program that never ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BUDGET", "Forth"]
 
-DEFAULT_BUDGET = 20_000_000
-"""Steps of one outermost text: rounds of loops, and calls of definitions that call others."""
+DEFAULT_BUDGET = 40_000_000
+"""Steps of one outermost text. One takes some 50 ns: a round of an empty loop is one, a call of Python is ten."""
 _SLICE = 100_000
 """Steps between two looks at how much there is on the stack."""
 _STACK_LIMIT = 4096
 _TEXT_LIMIT = 1 << 20
 _NAME_LIMIT = 31
-_TOKENS_LIMIT = 1 << 16
+_TOKENS_LIMIT = 1 << 14
 _TEMPORARY = 0x2000
 _PAD = 0x400
 _FIRST_TOKEN = 0x7F000000
 _NESTING_LIMIT = 40
 """Texts that are interpreted inside of each other."""
 _WHERE = 40
+_NAME_STEPS, _COMPILING_STEPS, _TOKEN_STEPS = 40, 400, 200
+"""What it costs to find a name, to have Python compile a definition, and for each step of that."""
 
 
 class _Definition:
@@ -91,7 +94,8 @@ class Forth:
         column, line: where on its line, and on which line, output is.
         current: where new words go.
         order: where words are looked for, first the first.
-        budget: steps that are left until the next look around; `pay` knows how many there are then.
+        steps: that an outermost text may take.
+        budget: those that are left until the next look around; `pay` knows how many there are then.
         instance_store: the data of the instance that is current, or None.
         fcode: the FCode program that runs, or None.
     """
@@ -124,7 +128,7 @@ class Forth:
         self.instance_store: dict[int, int] | None = None
         self.last: Word | None = None
         self.held = ""
-        self._left = DEFAULT_BUDGET
+        self.steps = self._left = DEFAULT_BUDGET
         self._make_space = space
         self._space: Space | None = None
         self._calls = 0
@@ -171,7 +175,7 @@ class Forth:
         if len(self._inputs) >= _NESTING_LIMIT:
             raise Throw(ThrowCode.RETURN_STACK_OVERFLOW, "too many texts are interpreted inside of each other")
         if not self._inputs and not self._calls:
-            self.budget, self._left = _SLICE, DEFAULT_BUDGET
+            self.budget, self._left = min(_SLICE, self.steps), self.steps
         source = _Input(text)
         self._inputs.append(source)
         try:
@@ -201,7 +205,7 @@ class Forth:
             Throw: what went wrong.
         """
         if not self._inputs and not self._calls:
-            self.budget, self._left = _SLICE, DEFAULT_BUDGET
+            self.budget, self._left = min(_SLICE, self.steps), self.steps
         mask = self.mask
         stack[:] = [cell & mask for cell in stack]
         before, self.stack = self.stack, stack
@@ -237,14 +241,20 @@ class Forth:
             del self._inputs[inputs:]
             self.stack += [0] * (depth - len(self.stack))
             del self.stack[depth:]
+            if self._left < 0:
+                raise
             return thrown.code & self.mask
         return 0
 
-    def pay(self, steps: int = 0) -> None:
+    def pay(self, steps: int = 0, returns: Sequence[int] = ()) -> None:
         """Pay for steps, or see what is left where a slice of them is used up.
 
+        Args:
+            steps: how many.
+            returns: a definition's return stack, which is looked at, too.
+
         Raises:
-            Throw: there are none left, or too much is on the stack.
+            Throw: there are none left, and no `catch` gets that, or too much is on a stack.
         """
         self.budget -= steps
         if self.budget >= 0:
@@ -252,9 +262,12 @@ class Forth:
         self._left += self.budget - _SLICE
         self.budget = _SLICE
         if self._left < 0:
+            self.budget = 0  # whoever catches it comes no further
             raise Throw(ThrowCode.INTERRUPT, "ran for too long")
         if len(self.stack) > _STACK_LIMIT:
             raise Throw(ThrowCode.STACK_OVERFLOW, "too much on the stack")
+        if len(returns) > _STACK_LIMIT:
+            raise Throw(ThrowCode.RETURN_STACK_OVERFLOW, "too much on the return stack")
 
     def abort(self) -> None:
         """Empty the stack, and forget a definition that was begun."""
@@ -525,11 +538,13 @@ class Forth:
         length, address = self.stack.pop(), self.stack.pop()
         if length > _TEXT_LIMIT:
             raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"a text of {length} characters")
+        self.pay(10 + length // 64)
         return self.memory.read(address, length).decode("latin-1")
 
     def push_text(self, text: str) -> None:
         """Put the address and length of a text that is kept for a while on the stack."""
         data = text.encode("latin-1", "replace")
+        self.pay(20 + len(data) // 64)
         self.stack += (self.put_temporary(data), len(data))
 
     def text(self, data: bytes, *, counted: bool = False) -> None:
@@ -581,14 +596,13 @@ class Forth:
         source = self._inputs[-1]
         if self._in_address:
             self._look_at_in(source)
-        text, at, end = source.text, source.at, len(source.text)
-        while at < end and text[at] <= " ":
-            at += 1
-        source.start = at
-        while at < end and text[at] > " ":
-            at += 1
-        source.at = min(at + 1, end)
-        return text[source.start : at]
+        text = source.text
+        before = source.at
+        source.start = start = _BLANKS.match(text, before).end()  # type: ignore[union-attr]
+        end = _NAME.match(text, start).end()  # type: ignore[union-attr]
+        source.at = min(end + 1, len(text))
+        self.pay(_NAME_STEPS + (end - before) // 8)
+        return text[start:end]
 
     def parse(self, delimiter: str) -> str:
         """The text up to a delimiter, or all that is left."""
@@ -605,11 +619,12 @@ class Forth:
     def parse_line(self) -> str:
         """The rest of the line."""
         source = self._inputs[-1]
-        ends = [place for end in "\r\n" if (place := source.text.find(end, source.at - 1 if source.at else 0)) >= 0]
-        end = min(ends, default=len(source.text))
-        text = source.text[source.at : end]
-        source.at = max(source.at, end)
-        return text
+        before = source.text[source.at - 1 : source.at]
+        if before in ("\r", "\n"):  # it ended the word that asks
+            return ""
+        start = source.at
+        source.at = _LINE.match(source.text, start).end()  # type: ignore[union-attr]
+        return source.text[start : source.at]
 
     @contextmanager
     def reading(self, text: str) -> Iterator[None]:
@@ -660,7 +675,8 @@ class Forth:
         """Add a step to the definition."""
         tokens = self.definition.tokens
         if len(tokens) >= _TOKENS_LIMIT:
-            raise Throw(ThrowCode.DICTIONARY_OVERFLOW, "the definition is too long")
+            raise Throw(ThrowCode.DICTIONARY_OVERFLOW, f"the definition has more than {_TOKENS_LIMIT} steps")
+        self.pay(_TOKEN_STEPS)
         tokens.append(Token(op, argument, text))
 
     def drop_definition(self) -> None:
@@ -682,6 +698,7 @@ class Forth:
         word = definition.word
         if definition.depth:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"a control structure of {word.name} is open")
+        self.pay(_COMPILING_STEPS)
         word.source = tuple(definition.tokens)
         word.local_count = len(definition.locals)
         word.function = compile_word(self, word)
@@ -922,6 +939,7 @@ def _add_offset(word: Word) -> Function:
     return run
 
 
+_BLANKS, _NAME, _LINE = re.compile(r"[\0- ]*"), re.compile(r"[^\0- ]*"), re.compile(r"[^\r\n]*")
 _BYTES = tuple(bytes((byte,)) for byte in range(256))
 _BY_KIND: Mapping[Kind, Callable[[Word], Function]] = {
     Kind.CONSTANT: _push_value,

@@ -10,9 +10,11 @@ _LONGEST = 80
 
 def parse_number(text: str, base: int) -> int | None:
     """A number in `base`, with `.` and `,` between digits for people's sake; None if it is none."""
+    if len(text) > _LONGEST or not 2 <= base <= 36:
+        return None
     sign, body = (-1, text[1:]) if text[:1] == "-" else (1, text)
     body = body.replace(".", "").replace(",", "") if body[:1] not in (".", ",") else ""
-    if not body or len(body) > _LONGEST or not 2 <= base <= 36:
+    if not body:
         return None
     if body[:2].lower() == "0x" and len(body) > 2:  # SmartFirmware takes it, and Linux relies on that
         base, body = 16, body[2:]

@@ -17,6 +17,7 @@ __all__: list[str] = []
 _A = "1275 A"
 _ANS = "ANS 6"
 _LONGEST_HELD = 256
+_MOST_SPACES = 1 << 16
 
 
 def _signed(forth: Forth, cell: int) -> int:
@@ -241,10 +242,11 @@ def to_number(forth: Forth) -> None:
     high, low = forth.stack.pop(), forth.stack.pop()
     number = high << forth.bits | low
     text = forth.memory.read(address, min(length, 1024)).decode("latin-1")
-    done = 0
-    while done < len(text) and (digit := parse_number(text[done], forth.base)) is not None:
-        number = number * forth.base + digit & (1 << 2 * forth.bits) - 1
+    done, number_base, most = 0, forth.base, (1 << 2 * forth.bits) - 1
+    while done < len(text) and (digit := parse_number(text[done], number_base)) is not None:
+        number = number * number_base + digit & most
         done += 1
+    forth.pay(10 * done)
     forth.stack += (number & forth.mask, number >> forth.bits, address + done, length - done)
 
 
@@ -300,7 +302,7 @@ def space(forth: Forth) -> None:
 def spaces(forth: Forth) -> None:
     """Type blanks."""
     count = _signed(forth, forth.stack.pop())
-    forth.type(" " * max(0, min(count, 1024)))
+    forth.type(" " * max(0, min(count, _MOST_SPACES)))
 
 
 @CORE.word("#out", "( -- address )", _A)
