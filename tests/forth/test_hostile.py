@@ -90,6 +90,42 @@ def test_what_never_ends_is_ended(text: str, bits: int) -> None:
     assert outcome(made, "1 2 +") == 0 and made.stack == [3]
 
 
+STORMS = {
+    "create": "variable n 100000 n ! : x begin 1 n +! n @ (.) $create again ; x",
+    "the same name": ': x begin s" abcd" $create again ; x',
+    "wordlist": ": x begin wordlist drop again ; x",
+    "vocabulary": ': x begin s" vocabulary q" evaluate again ; x',
+    "marker": ': x begin s" marker q" evaluate again ; x',
+    "definitions": ': x begin s" : abcd 1 2 3 4 5 6 7 8 ;" evaluate again ; x',
+    "their texts": f': x {"1 drop " * 20} .( {"y" * 900}) ." {"y" * 10000}" ;',
+    "xts": ": x begin :noname postpone ; drop again ; x",
+    "xts that are forgotten": ': x begin s" : abcd 1 2 3 4 ; \' abcd drop forget abcd" evaluate again ; x',
+}
+
+
+@pytest.mark.parametrize("text", STORMS.values(), ids=STORMS)
+def test_words_without_end_fill_the_dictionary(text: str) -> None:
+    made = forth()
+    start, texts = time.monotonic(), 0
+    while outcome(made, text) != ThrowCode.DICTIONARY_OVERFLOW:
+        texts += 1
+        made._room = min(made._room, 1 << 20)
+        assert texts < 200 and time.monotonic() - start < SOON
+    assert outcome(made, "1 2 +") == 0 and made.stack == [3]
+
+
+def test_what_is_forgotten_or_wrong_makes_room() -> None:
+    made = forth()
+    made.evaluate(": x 1 ;")
+    room = made._room
+    for text in (f": y {'1 drop ' * 100} ; forget y", ": y 1 flub", "1 if 2 drop then", "marker m 5 value v m"):
+        outcome(made, text)
+        made.abort()
+        outcome(made, text)
+        outcome(made, text)
+    assert room - made._room <= 2000
+
+
 HARMFUL = {
     "recursion": (": x recurse ; x", ThrowCode.RETURN_STACK_OVERFLOW),
     "recursion of two": ("defer a : b a ; ' b to a a", ThrowCode.RETURN_STACK_OVERFLOW),

@@ -152,6 +152,11 @@ CASES: list[tuple[str, list[int]]] = [
     (": plus compile + ; immediate : t 1 2 plus ; t", [3]),
     ("alias double 2* 4 double", [8]),
     (": one 1 ; : two one one + ; forget two one", [1]),
+    (": x 1 ; : y x ; : x 2 ; : z x ; forget z x y forget x x", [2, 1, 1]),
+    (": x 1 ; marker m : x 2 ; 5 constant y x m x", [2, 1]),
+    ("here marker m 100 allot pad drop wordlist set-current m here = get-current forth-wordlist =", [TRUE, TRUE]),
+    ("marker m marker n m : n 4 ; n", [4]),
+    ("variable a pad 55 over c! forget a here 100 0 fill c@", [0x55]),
     # texts and numbers
     ('" abc" nip', [3]),
     ('"  a"(41 42)b" nip', [5]),
@@ -265,6 +270,63 @@ def test_an_instances_own_data() -> None:
     made.instance_store = other
     made.evaluate("get")
     assert made.stack == [2, 1, 5, 7]
+
+
+def test_an_instances_memory_is_the_nexts() -> None:
+    made, place = forth()
+    made.evaluate("instance 8000 buffer: b : get b ; instance variable v 5 v ! : at v ;")
+    addresses = set()
+    for _ in range(100):
+        store: dict[int, int] = {}
+        made.instance_store = store
+        made.evaluate("clear at @ 6 at ! get dup c@ 1 rot c!")
+        assert made.stack == [5, 0]
+        addresses.add(next(iter(store.values())))
+        made.instance_store = None
+        made.end_instance(store)
+    assert len(addresses) == 1 and place.memory.size
+
+
+def test_words_that_know_newer_ones_can_be_pickled() -> None:
+    made, _ = forth()
+    made.evaluate(" ".join(f"defer d{number}" for number in range(400)))
+    for number in range(400):
+        after = f"d{number + 1}" if number < 399 else "7"
+        made.evaluate(f": w{number} {after} ; ' w{number} to d{number}")
+    again: Forth = pickle.loads(pickle.dumps(made))
+    again.evaluate("d300 ' d2 behavior ' w2 =")
+    assert again.stack == [7, TRUE]
+
+
+SESSIONS = [
+    ("3 value v : t { a ; b } a v + to b b ;", "4 t 5 to v 4 t"),
+    ("wordlist constant w get-order w swap 1+ set-order definitions : in-w 3 ; w", "in-w get-order nip nip"),
+    ("vocabulary vv also vv definitions : x 5 ; previous definitions : x 6 ;", "x also vv x previous x"),
+    (": m create , does> @ 1+ ; 5 m n : o n n ;", "n o 7 m k k"),
+    (":noname 9 ; constant xt", "xt execute ' xt execute"),
+    ("decimal 10 base @ 1+ base !", "10 base @"),
+    (": x 1 ; marker m : x 2 ;", "x m x"),
+    ("1 2 : half 3", "; half"),
+    (": half 1 [ 2", "] literal ; half"),
+    ("defer d : a 1 ; ' a to d", "d ' d behavior execute"),
+    ("here 1 , 2 , pad 5 over c!", "pad c@ swap @"),
+    (": later postpone if ; immediate : t later 1 else 2 then ;", "0 t 1 t"),
+    ('s" abc"', "nip"),
+    (">in drop 1", ">in @"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), SESSIONS)
+def test_a_session_goes_on_in_a_copy(before: str, after: str) -> None:
+    made, place = forth()
+    made.evaluate(before)
+    data = pickle.dumps(made)
+    memory = place.memory.read(0, SIZE)
+    made.evaluate(after)
+    again: Forth = pickle.loads(data)
+    again.memory.write(0, memory)
+    again.evaluate(after)
+    assert again.stack == made.stack
 
 
 def test_a_pickled_forth_goes_on() -> None:

@@ -425,11 +425,21 @@ class OpenFirmware:
         if "open" not in instance.node.methods:
             return True
         stack: list[int] = []
+        opened = False
         try:
             instance.call("open", stack)
+            opened = not stack or bool(stack.pop())
         except Throw as thrown:
             raise GuestFault("open of {} threw {}: {}", instance.node.path, thrown.code, thrown.reason) from None
-        return not stack or bool(stack.pop())
+        finally:
+            if not opened:
+                self._closed(instance)
+        return opened
+
+    def _closed(self, instance: Instance) -> None:
+        """An instance is no more."""
+        if self._forth is not None:
+            self._forth.closed(instance)
 
     def _close_chain(self, chain: list[Instance]) -> None:
         """Close instances, the last one first. All of them, even where one of their methods fails."""
@@ -437,14 +447,14 @@ class OpenFirmware:
             self.instances.pop(instance.ihandle, None)
         failed: GuestFault | PortError | None = None
         for instance in reversed(chain):
-            if "close" not in instance.node.methods:
-                continue
             try:
-                instance.call("close", [])
+                if "close" in instance.node.methods:
+                    instance.call("close", [])
             except Throw as thrown:
                 failed = GuestFault("close threw {}: {}", thrown.code, thrown.reason)
             except (GuestFault, PortError) as fault:
                 failed = fault
+            self._closed(instance)
         if failed is not None:
             raise failed
 

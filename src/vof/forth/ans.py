@@ -221,17 +221,18 @@ def search_wordlist(forth: Forth) -> None:
 class _Choose:
     """What the word of a vocabulary does."""
 
-    def __init__(self, words: Vocabulary) -> None:
-        self._words = words
+    def __init__(self, number: int) -> None:
+        self._number = number
 
     def __call__(self, forth: Forth, stack: list[int]) -> None:
-        forth.order[0] = self._words
+        forth.order[0] = forth.list_of(self._number)
 
 
 @CORE.word("vocabulary", "( -- )", "1275 A, ANS 16")
 def vocabulary(forth: Forth) -> None:
     """Define a list of words, whose name has words looked for there first."""
-    forth.new_word(Kind.PYTHON, function=_Choose(Vocabulary("vocabulary")))
+    word = forth.new_word(Kind.PYTHON)
+    word.function = _Choose(forth.list_number(Vocabulary(word.name)))
 
 
 @CORE.word("order", "( -- )", _ORDER)
@@ -243,18 +244,22 @@ def order(forth: Forth) -> None:
 class _Forget:
     """What a marker does."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, forth: Forth, word: Word) -> None:
+        self._word = word
+        self._order = [forth.list_number(each) for each in forth.order]
+        self._current = forth.list_number(forth.current)
 
     def __call__(self, forth: Forth, stack: list[int]) -> None:
-        forth.current.forget(self._name)
+        forth.forget(self._word)
+        forth.order[:] = [forth.list_of(number) for number in self._order]
+        forth.current = forth.list_of(self._current)
 
 
 @CORE.word("marker", "( -- )", _CORE)
 def marker(forth: Forth) -> None:
-    """Define a word that forgets itself and all that was defined since."""
-    name = forth.parse_name()
-    forth.new_word(Kind.PYTHON, name=name, function=_Forget(name.lower()))
+    """Define a word that forgets itself and all that was defined since, and has words looked for where they were."""
+    word = forth.new_word(Kind.PYTHON)
+    word.function = _Forget(forth, word)
 
 
 # --- the interpreter ---

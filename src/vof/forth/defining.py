@@ -52,11 +52,10 @@ def semicolon(forth: Forth) -> None:
     if added is not None:
         return
     if word.name:
-        forth.pay(100)
-        forth.current.add(word)
-        forth.last = word
+        forth.enter(word)
         forth.defined(word)
     else:
+        forth.last = word
         forth.stack.append(forth.token(word))
 
 
@@ -68,8 +67,7 @@ def does(forth: Forth) -> None:
     forth.put(Op.DOES, added, "does>")
     outer = forth.finish()
     if outer.name:
-        forth.current.add(outer)
-        forth.last = outer
+        forth.enter(outer)
     forth.begin(added)
     forth.definition.added_to = outer
 
@@ -162,17 +160,14 @@ def buffer(forth: Forth) -> None:
 @CORE.word("create", "( -- )", _A)
 def create(forth: Forth) -> None:
     """Define a word that gives the address of what is put into the dictionary next."""
-    forth.space.take(0, forth.cell)
-    forth.space.here = -(-forth.space.here // forth.cell) * forth.cell
-    forth.defined(forth.new_word(Kind.CREATE, value=forth.space.here))
+    forth.defined(forth.new_word(Kind.CREATE, value=forth.space.take(0, forth.cell)))
 
 
 @CORE.word("$create", "( text count -- )", _A)
 def dollar_create(forth: Forth) -> None:
     """The same, with the name from the stack."""
     name = forth.pop_text()
-    forth.space.here = -(-forth.space.here // forth.cell) * forth.cell
-    forth.defined(forth.new_word(Kind.CREATE, name=name, value=forth.space.here))
+    forth.defined(forth.new_word(Kind.CREATE, name=name, value=forth.space.take(0, forth.cell)))
 
 
 @CORE.word("defer", "( -- )", _A)
@@ -185,14 +180,10 @@ def defer(forth: Forth) -> None:
 def alias(forth: Forth) -> None:
     """Give another name to a word: `alias new old`."""
     name, old = _name(forth), _found(forth, forth.parse_name())
-    word = Word(name, Kind.COLON, old.effect, immediate=old.immediate)
-    word.function = forth.function(old)
-    word.source = ()
-    forth.begin(word)
+    forth.begin(Word(name, Kind.COLON, old.effect, immediate=old.immediate))
     forth.put(Op.WORD, old, old.name)
     word = forth.finish()
-    forth.current.add(word)
-    forth.last = word
+    forth.enter(word)
     forth.defined(word)
 
 
@@ -219,7 +210,7 @@ def instance(forth: Forth) -> None:
 @CORE.word("forget", "( -- )", _A)
 def forget(forth: Forth) -> None:
     """Forget a word and all that was defined since."""
-    forth.current.forget(forth.parse_name().lower())
+    forth.forget(_found(forth, forth.parse_name()))
 
 
 @CORE.word("to", "( x -- )", _A, immediate=True)
@@ -248,9 +239,10 @@ def is_(forth: Forth) -> None:
 def behavior(forth: Forth) -> None:
     """What a deferred word runs."""
     word = forth.word_of(forth.stack.pop())
-    if word.kind is not Kind.DEFER or word.target is None:
+    target = forth.target(word) if word.kind is Kind.DEFER else None
+    if target is None:
         raise Throw(ThrowCode.INVALID_NAME_ARGUMENT, f"{word.name} is no deferred word that was set")
-    forth.stack.append(forth.token(word.target))
+    forth.stack.append(forth.token(target))
 
 
 # --- the data space ---

@@ -37,6 +37,9 @@ _PAD = 0x400
 _FIRST_TOKEN = 0x7F000000
 _NESTING_LIMIT = 40
 """Texts that are interpreted inside of each other."""
+_ROOM = 64 << 20
+_WORD_ROOM, _CODE_ROOM, _TOKEN_ROOM = 500, 1500, 250
+"""Bytes of the host's memory that all words may take; what one takes, what its Python does, and each step of it."""
 _WHERE = 40
 _NAME_STEPS, _COMPILING_STEPS, _TOKEN_STEPS = 40, 400, 200
 """What it costs to find a name, to have Python compile a definition, and for each step of that."""
@@ -54,6 +57,7 @@ class _Definition:
         cases: for each CASE that is open, how many OFs it has had.
         added_to: the word whose `does>` this is.
         recursive: whether the word's own name means itself.
+        room: bytes of the host's memory that it takes.
     """
 
     def __init__(self, word: Word, *, temporary: bool = False) -> None:
@@ -65,6 +69,7 @@ class _Definition:
         self.cases: list[int] = []
         self.added_to: Word | None = None
         self.recursive = False
+        self.room = 0
 
 
 class _Input:
@@ -137,6 +142,9 @@ class Forth:
         self._pad = 0
         self._definition: _Definition | None = None
         self._words: list[Word] = []
+        self._entries: list[Word] = []
+        self._homes: list[tuple[Vocabulary, int]] = []
+        self._room = _ROOM
         self._inputs: list[_Input] = []
         self._compiling = False
         self._suspended: list[_Definition] = []
@@ -145,12 +153,14 @@ class Forth:
         self._in_address = 0
         self._in_told = 0
         self._lists: list[Vocabulary] = []
+        self._spare: dict[int, list[int]] = {}
         self._tokens: dict[int, int] = {}
         self.fcode: Evaluator | None = None
         self._make_helpers()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
+        # All words first, each behind those that it uses: pickling then needs no recursion.
+        state = {"_entries": self._entries, **self.__dict__}
         del state["helpers"], state["_tokens"], state["_functions"]
         return state
 
@@ -158,6 +168,9 @@ class Forth:
         self.__dict__.update(state)
         self._make_helpers()
         self._tokens = {id(word): number for number, word in enumerate(self._words)}
+        for word in self._entries:
+            if word.kind is Kind.DEFER and word.value:
+                word.target = self.word_of(word.value)
 
     # Running
 
@@ -270,7 +283,7 @@ class Forth:
             raise Throw(ThrowCode.RETURN_STACK_OVERFLOW, "too much on the return stack")
 
     def abort(self) -> None:
-        """Empty the stack, and forget a definition that was begun."""
+        """Empty the stack, and forget what was begun to be defined."""
         self.stack.clear()
         self.drop_definition()
 
@@ -368,15 +381,59 @@ class Forth:
             raise Throw(ThrowCode.ZERO_LENGTH_NAME, "a name is wanted")
         if len(name) > _NAME_LIMIT:
             raise Throw(ThrowCode.NAME_TOO_LONG, f"a name of {len(name)} characters; it has at most {_NAME_LIMIT}")
-        self.pay(100)
-        word = self.last = Word(name, kind, **fields)
-        self.current.add(word)
+        word = Word(name, kind, **fields)
+        self.enter(word)
         return word
+
+    def enter(self, word: Word) -> None:
+        """Add a word to the current vocabulary: it is the newest now.
+
+        Raises:
+            Throw: DICTIONARY_OVERFLOW, there are too many.
+        """
+        self.pay(100)
+        self._take_room(_WORD_ROOM)
+        self.current.add(word)
+        self.last = word
+        self._entries.append(word)
+        self._homes.append((self.current, self._space.here if self._space is not None else 0))
+
+    def _take_room(self, size: int) -> None:
+        if self._room < size:
+            raise Throw(ThrowCode.DICTIONARY_OVERFLOW, f"all words take more than {_ROOM >> 20} MiB")
+        self._room -= size
+
+    def forget(self, word: Word) -> None:
+        """Forget a word and all that was defined since; what they hid is found again.
+
+        Raises:
+            Throw: INVALID_NAME_ARGUMENT, it is none that was defined since the start.
+        """
+        place = next((n for n in reversed(range(len(self._entries))) if self._entries[n] is word), None)
+        if place is None:
+            raise Throw(ThrowCode.INVALID_NAME_ARGUMENT, f"{word.name} is no word that can be forgotten")
+        self.pay(len(self._entries))
+        here = word.value if word.kind in (Kind.VARIABLE, Kind.BUFFER, Kind.CREATE) else self._homes[place][1]
+        if self._space is not None:
+            self._space.here = max(here, self._space.start)
+        hidden: dict[tuple[int, str], Vocabulary] = {}
+        for gone, (home, _) in zip(self._entries[place:], self._homes[place:], strict=True):
+            name = gone.name.lower()
+            home.words.pop(name, None)
+            hidden[id(home), name] = home
+            if home is self.root and id(gone) not in self._tokens:
+                self._room += _WORD_ROOM + gone.room
+        del self._entries[place:], self._homes[place:]
+        for older, (home, _) in zip(self._entries, self._homes, strict=True):
+            if (id(home), older.name.lower()) in hidden:
+                home.add(older)
+        self.last = self._entries[-1] if self._entries else None
 
     def token(self, word: Word) -> int:
         """A word's execution token."""
         number = self._tokens.get(id(word))
         if number is None:
+            self._take_room(_WORD_ROOM)
             number = self._tokens[id(word)] = len(self._words)
             self._words.append(word)
         return _FIRST_TOKEN + number
@@ -394,11 +451,11 @@ class Forth:
 
     def list_number(self, words: Vocabulary) -> int:
         """What a list of words is called in Forth: 1 and up."""
-        for number, known in enumerate(self._lists, 1):
-            if known is words:
-                return number
-        self._lists.append(words)
-        return len(self._lists)
+        if not words.number:
+            self._take_room(_WORD_ROOM)
+            self._lists.append(words)
+            words.number = len(self._lists)
+        return words.number
 
     def list_of(self, number: int) -> Vocabulary:
         """The list of that name.
@@ -415,7 +472,16 @@ class Forth:
         if word.instance:
             self.set_instance_cell(word, token)
         else:
-            word.target = self.word_of(token)
+            word.target, word.value = self.word_of(token), token
+
+    def target(self, word: Word) -> Word | None:
+        """What a `defer` runs in the current instance; None where nothing was set."""
+        if word.instance and self.instance_store is not None:
+            token = self.instance_store.get(self.token(word), word.value)
+            return self.word_of(token) if token else None
+        if word.target is None and word.value:
+            word.target = self.word_of(word.value)
+        return word.target
 
     def instance_cell(self, word: Word) -> int:
         """An instance's own value."""
@@ -437,9 +503,17 @@ class Forth:
         token = self.token(word)
         address = store.get(token)
         if address is None:
-            address = store[token] = self.space.take(word.size, self.cell)
+            spare = self._spare.get(token)
+            address = store[token] = spare.pop() if spare else self.space.reserve(word.size)
+            self.pay(word.size // 32)
             self.memory.write(address, self.memory.read(word.value, word.size))
         return address
+
+    def end_instance(self, store: Mapping[int, int]) -> None:
+        """Keep the memory of an instance that is no more for the next."""
+        for token, cell in store.items():
+            if self.word_of(token).kind in (Kind.VARIABLE, Kind.BUFFER):
+                self._spare.setdefault(token, []).append(cell)
 
     def does(self, added: Word) -> None:
         """What `does>` does: the newest word gives its address, and then runs this."""
@@ -499,7 +573,7 @@ class Forth:
         if len(text) >= _TEMPORARY:
             raise Throw(ThrowCode.DICTIONARY_OVERFLOW, f"a text of {len(text)} characters")
         if not self._temporary:
-            self._temporary = self.space.take(_TEMPORARY, 8)
+            self._temporary = self.space.reserve(_TEMPORARY)
         if self._temporary_at + len(text) >= _TEMPORARY:
             self._temporary_at = 0
         address = self._temporary + self._temporary_at
@@ -511,7 +585,7 @@ class Forth:
     def base_address(self) -> int:
         """Where `base` is kept for programs that store there: what they store counts from then on."""
         if not self._base_address:
-            self._base_address = self.space.take(self.cell, self.cell)
+            self._base_address = self.space.reserve(self.cell)
             self.helpers["store"](self._base_address, self._base)
         return self._base_address
 
@@ -530,7 +604,7 @@ class Forth:
     def pad(self) -> int:
         """The address of `pad`."""
         if not self._pad:
-            self._pad = self.space.take(_PAD, 8)
+            self._pad = self.space.reserve(_PAD)
         return self._pad
 
     def pop_text(self) -> str:
@@ -581,7 +655,7 @@ class Forth:
     def in_address(self) -> int:
         """The address of `>in`: what a program stores there is where parsing goes on."""
         if not self._in_address:
-            self._in_address = self.space.take(self.cell, self.cell)
+            self._in_address = self.space.reserve(self.cell)
         self._in_told = self.source.at
         self.helpers["store"](self._in_address, self._in_told)
         return self._in_address
@@ -677,10 +751,15 @@ class Forth:
         if len(tokens) >= _TOKENS_LIMIT:
             raise Throw(ThrowCode.DICTIONARY_OVERFLOW, f"the definition has more than {_TOKENS_LIMIT} steps")
         self.pay(_TOKEN_STEPS)
+        room = _TOKEN_ROOM + len(text)
+        self._take_room(room)
+        self.definition.room += room
         tokens.append(Token(op, argument, text))
 
     def drop_definition(self) -> None:
         """Forget what was begun to be defined."""
+        for begun in (self._definition, *self._suspended):
+            self._room += begun.room if begun is not None else 0
         self._definition = None
         self._compiling = False
         self._suspended.clear()
@@ -699,6 +778,11 @@ class Forth:
         if definition.depth:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"a control structure of {word.name} is open")
         self.pay(_COMPILING_STEPS)
+        if definition.temporary:
+            self._room += definition.room
+        else:
+            self._take_room(_CODE_ROOM)
+            word.room = definition.room + _CODE_ROOM
         word.source = tuple(definition.tokens)
         word.local_count = len(definition.locals)
         word.function = compile_word(self, word)
@@ -773,7 +857,7 @@ class Forth:
         """
         address = self._cells.get(name)
         if address is None:
-            address = self._cells[name] = self.space.take(self.cell, self.cell)
+            address = self._cells[name] = self.space.reserve(self.cell)
         self.helpers["store"](address, cell)
         return address
 
@@ -919,9 +1003,8 @@ def _push_address(word: Word) -> Function:
 def _run_target(word: Word) -> Function:
     def run(forth: Forth, stack: list[int]) -> None:
         target = word.target
-        if word.instance and forth.instance_store is not None:
-            token = forth.instance_store.get(forth.token(word))
-            target = forth.word_of(token) if token else target
+        if word.instance or target is None:
+            target = forth.target(word)
         if target is None:
             raise Throw(ThrowCode.UNSUPPORTED_OPERATION, f"{word.name}: a deferred word that was never set")
         forth.budget -= 1

@@ -33,6 +33,18 @@ class Space:
         """Bytes that are left."""
         return self.start + self.size - self.here
 
+    def reserve(self, length: int) -> int:
+        """Keep `length` bytes at the range's end, whose address a cell may have, out of what `here` moves in.
+
+        Raises:
+            Throw: DICTIONARY_OVERFLOW, the range has not so many left.
+        """
+        size = (self.size - length) & -8
+        if self.start + size < self.here:
+            raise Throw(ThrowCode.DICTIONARY_OVERFLOW, f"{length} more bytes of data; {self.unused} are left")
+        self.size = size
+        return self.start + size
+
     def take(self, length: int, alignment: int = 1) -> int:
         """Move `here` over `length` bytes, or back if it is negative; the address of the first.
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vof.errors import Throw, ThrowCode
-
 if TYPE_CHECKING:
     from vof.forth.engine import Forth
 
@@ -106,10 +104,12 @@ class Word:
         inline: a primitive's Python.
         source: a definition's steps.
         text: the Forth that defines a word of a table.
-        value: of a constant or value its cell, of what has data its address, of a field its offset.
+        value: of a constant or value its cell, of what has data its address, of a field its offset, of a `defer` the
+            token of what it runs, or 0.
         target: what a `defer` runs, or what `does>` added.
         instance: whether the data are the current instance's own; `value` is what they begin with.
         size: bytes of a buffer or a field.
+        room: bytes of the host's memory that a definition takes.
         local_count: local variables of a definition.
         shared: the table that it is in; "" for one that was defined since.
     """
@@ -129,6 +129,7 @@ class Word:
     target: Word | None = None
     instance: bool = False
     size: int = 0
+    room: int = 0
     local_count: int = 0
     shared: str = ""
 
@@ -138,6 +139,8 @@ class Word:
         state = {name: getattr(self, name) for name in self.__slots__}
         if self.kind is not Kind.PYTHON:
             state["function"] = None  # made again where it is needed
+        if self.kind is Kind.DEFER:
+            state["target"] = None  # which may be newer, and is known by its token
         return _blank, (), state, None, None, _restore
 
     def __repr__(self) -> str:
@@ -153,11 +156,13 @@ class Vocabulary:
 
     Attributes:
         words: its own, by name in small letters, in the order of their definition.
+        number: what it is called in Forth; 0 before somebody asks.
     """
 
     def __init__(self, name: str, below: str = "") -> None:
         self.name = name
         self.below = below
+        self.number = 0
         self.words: dict[str, Word] = {}
 
     def find(self, name: str) -> Word | None:
@@ -166,22 +171,10 @@ class Vocabulary:
         return word if word is not None or not self.below else TABLES[self.below].words.get(name)
 
     def add(self, word: Word) -> None:
-        """Add a word; an older one of its name is hidden for good."""
+        """Add a word; an older one of its name is hidden."""
         name = word.name.lower()
         self.words.pop(name, None)
         self.words[name] = word
-
-    def forget(self, name: str) -> None:
-        """Forget a word and all that was defined after it.
-
-        Raises:
-            Throw: INVALID_NAME_ARGUMENT, it has none of that name.
-        """
-        if name not in self.words:
-            raise Throw(ThrowCode.INVALID_NAME_ARGUMENT, f"{name} is no word that can be forgotten")
-        names = list(self.words)
-        for later in names[names.index(name) :]:
-            del self.words[later]
 
     def __iter__(self) -> Iterator[str]:
         """The names, the newest first."""

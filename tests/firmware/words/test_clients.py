@@ -191,3 +191,18 @@ def test_all_of_it_can_be_pickled() -> None:
     forth = world.firmware.forth
     words = pickle.loads(pickle.dumps([forth.root, *forth._package_words.values()]))
     assert list(words[0].words) == ["x"]
+
+
+def test_a_package_may_be_opened_ever_again() -> None:
+    """Its instances' memory is given back, where it is closed and where it can't be opened."""
+    world = World()
+    interpret(
+        world,
+        's" /packages" find-device new-device s" big" device-name instance 8000 buffer: data '
+        ": open data c@ 0= 1 data c! my-args nip 0= and ; : close ; finish-device device-end",
+    )
+    for _ in range(50):
+        ihandle = world.call("open", "/packages/big").results[0]
+        assert ihandle > 0
+        world.call("close", ihandle, nret=0)
+        assert world.call("open", "/packages/big:no").results[0] in (0, 0xFFFFFFFF)

@@ -164,6 +164,10 @@ class FirmwareForth(Forth):
         finally:
             self.my_self, self.instance_store = before
 
+    def closed(self, instance: Instance) -> None:
+        """Take what an instance had for its data back."""
+        self.end_instance(instance.state.pop(_DATA, {}))
+
     def need_active(self) -> Node:
         """The active package.
 
