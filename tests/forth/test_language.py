@@ -129,6 +129,30 @@ CASES: list[tuple[str, list[int]]] = [
     (": fact dup 1 > if dup 1- recurse * then ; 5 fact", [120]),
     (": fact recursive dup 1 > if dup 1- fact * then ; 5 fact", [120]),
     ("3 0 do i loop", [0, 1, 2]),
+    (": t 3 0 do 5 0 do i 2 = if i unloop i unloop exit then loop loop ; t", [2, 0]),
+    (": t 3 0 do i 1 = if unloop exit then i loop 9 ; t", [0]),
+    (": t dup 0> if 9 swap begin 1+ dup 3 > if exit then repeat ; -6 t 1 t", [TRUE - 5, 9, 4]),
+    (": t >r 3 0 do r@ i = if unloop r> exit then loop r> drop 99 ; 1 t 7 t", [1, 0x99]),
+    (": t 2 >r begin r@ 0> while r> 1- >r 5 repeat r> ; t", [5, 5, 0]),
+    # the text
+    ("1 >in @ 2 swap", [1, 2, 8]),
+    ("5 >in +! 1 2 3 4", [4]),
+    (">in 4 over +! 1 2 3 nip", [3]),
+    (
+        ': t >in @ swap s" 1 >in @" evaluate >in @ ; 7 t',
+        [len(': t >in @ swap s" 1 >in @" evaluate >in @ ; 7 t'), 7, 1, 7, 47],
+    ),
+    (': t s" source" 2dup evaluate rot = -rot = ; t', [TRUE, TRUE]),
+    ("source drop source drop =", [TRUE]),
+    ("1 source nip >in ! 2 3", [1]),
+    (': t s" b >in ! 1 2 3" evaluate ; t', [3]),
+    ('s" drop" \' evaluate catch 2drop drop 1 >in @', [1, len('s" drop" \' evaluate catch 2drop drop 1 >in @')]),
+    (
+        "variable n create s 8 allot : keep save-input drop s 2! ; : back s 2@ 2 restore-input drop ; "
+        "keep 1 n +! n @ 3 < [if] back [then] n @",
+        [3],
+    ),
+    ("1 2 3 5 7 2 restore-input", [1, 2, 3, TRUE]),
     # exceptions
     (": bad 5 throw ; 1 ' bad catch", [1, 5]),
     (": fine 1 ; ' fine catch", [1, 0]),

@@ -277,6 +277,25 @@ def refill(forth: Forth) -> None:
     forth.stack.append(0)
 
 
+@CORE.word("save-input", "( -- text at 2 )", _CORE)
+def save_input(forth: Forth) -> None:
+    """What restore-input wants: which text is interpreted, and how far that is."""
+    forth.stack += (forth.depth, forth.input().at, 2)
+
+
+@CORE.word("restore-input", "( text at 2 -- failed? )", _CORE)
+def restore_input(forth: Forth) -> None:
+    """Go on where save-input was, if that is in this text."""
+    count = forth.stack.pop()
+    if count > len(forth.stack):
+        raise Throw(ThrowCode.STACK_UNDERFLOW, "stack underflow")
+    cells = [forth.stack.pop() for _ in range(count)]
+    possible = count == 2 and cells[1] == forth.depth
+    if possible:
+        forth.go_on(cells[0])
+    forth.stack.append(0 if possible else forth.mask)
+
+
 @CORE.word("source-id", "( -- -1 )", _CORE)
 def source_id(forth: Forth) -> None:
     """-1: what is interpreted is a text in memory."""

@@ -56,6 +56,7 @@ class _Block:
         place: the step that began it.
         whiles: how many WHILEs it has had.
         pay: the line that pays for a round of it, and what the steps are multiplied by there.
+        unlooped: loops that `unloop` had forgotten where it began.
         leaves: the loops that a LEAVE inside of it is for, where they are further out.
     """
 
@@ -63,6 +64,7 @@ class _Block:
     number: int
     indent: int
     place: int
+    unlooped: int
     whiles: int = 0
     pay: tuple[int, str] | None = None
     leaves: set[int] = field(default_factory=set)
@@ -86,6 +88,7 @@ class _Compiler:
         self._lines: list[str] = []
         self._indent = 1
         self._place = 0
+        self._unlooped = 0
         self._known: list[_Item] = []
         self._returns: list[str] = []
         self._explicit_returns = _takes_returns_in_blocks(tokens)
@@ -273,7 +276,7 @@ class _Compiler:
     def _open(self, op: Op, head: str, number: int = 0) -> _Block:
         if len(self._blocks) >= _DEEPEST:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"{_DEEPEST} control structures are inside of each other")
-        block = _Block(op, number or self._number(), self._indent, self._place)
+        block = _Block(op, number or self._number(), self._indent, self._place, self._unlooped)
         if sum(_LOOPS.get(each.kind, 0) for each in (*self._blocks, block)) > _DEEPEST_LOOPS:
             raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, "too many loops are inside of each other")
         self._blocks.append(block)
@@ -288,6 +291,7 @@ class _Compiler:
         self._spill()
         block = self._blocks.pop()
         self._indent = block.indent
+        self._unlooped = block.unlooped
         if block.pay is not None:
             line, rounds = block.pay
             steps = 1 + self._steps[self._place + 1] - self._steps[block.place + 1] - (block.kind is Op.LOOP)
@@ -322,7 +326,9 @@ class _Compiler:
             case Op.LEAVE:
                 self._leave()
             case Op.INDEX:
-                self._known.append(_Item(f"(i{self._loops(argument).number} & M)"))
+                self._known.append(_Item(f"(i{self._loops(argument + self._unlooped).number} & M)"))
+            case Op.UNLOOP:
+                self._unlooped += 1
             case _:
                 raise AssertionError(op)
 
@@ -359,7 +365,7 @@ class _Compiler:
         block = self._close(Op.BEGIN)
         self._go_on_leaving(block)
         if op is Op.REPEAT and not block.whiles:
-            raise _mismatch()
+            self._close(Op.IF, Op.ELSE)  # an IF before the BEGIN does for a WHILE
         # What follows is for the last way out alone; the earlier WHILEs lead to a THEN (or ELSE) behind it.
         for way in range(block.whiles - 1 if op is Op.REPEAT else block.whiles):
             self._open(Op.IF, f"if w{block.number} != {way}:")
@@ -469,6 +475,7 @@ def _takes_returns_in_blocks(tokens: Sequence[Token]) -> bool:
     """Whether a block changes what of the return stack was there before it: then Python needs a list for that."""
     depth = 0
     marks: list[int] = []
+    whiles: list[int] = []  # of each mark
     for token in tokens:
         match token.op:
             case Op.TO_R:
@@ -479,9 +486,20 @@ def _takes_returns_in_blocks(tokens: Sequence[Token]) -> bool:
                     return True
             case Op.IF | Op.BEGIN | Op.DO | Op.QUESTION_DO:
                 marks.append(depth)
+                whiles.append(0)
             case Op.ELSE | Op.WHILE | Op.THEN | Op.REPEAT | Op.UNTIL | Op.AGAIN | Op.LOOP | Op.PLUS_LOOP:
                 if marks and depth != marks[-1]:
                     return True
-                if marks and token.op not in (Op.ELSE, Op.WHILE):
+                if marks and token.op is Op.WHILE:
+                    whiles[-1] += 1
+                elif marks and token.op is not Op.ELSE:
                     marks.pop()
+                    used = whiles.pop()
+                    if token.op is Op.REPEAT:
+                        used -= 1
+                    if used < 0 and marks and depth != marks.pop():
+                        return True
+                    # Each WHILE that is left has a THEN behind the loop.
+                    marks += [depth] * used
+                    whiles += [0] * max(0, used)
     return False

@@ -370,7 +370,8 @@ def execute(forth: Forth) -> None:
 def evaluate(forth: Forth) -> None:
     """Interpret a text."""
     forth.pay(10)
-    forth.evaluate(forth.pop_text())
+    address = forth.stack[-2]
+    forth.evaluate(forth.pop_text(), address)
 
 
 @CORE.word("eval", "( text count -- )", _A)
@@ -595,7 +596,8 @@ def question_leave(forth: Forth) -> None:
 
 @CORE.word("unloop", "( -- )", _A, immediate=True, compile_only=True)
 def unloop(forth: Forth) -> None:
-    """Nothing: exit may be used in a loop."""
+    """Forget a loop, before an exit: i is the index of the one around it."""
+    forth.put(Op.UNLOOP, None, "unloop")
 
 
 for _word, _between in (("i", 0), ("j", 1), ("k", 2)):

@@ -34,6 +34,8 @@ _NAME_LIMIT = 31
 _TOKENS_LIMIT = 1 << 14
 _TEMPORARY = 0x2000
 _PAD = 0x400
+_COPY = 0x1000
+"""Characters of a text that `source` copies."""
 _FIRST_TOKEN = 0x7F000000
 _NESTING_LIMIT = 40
 """Texts that are interpreted inside of each other."""
@@ -73,14 +75,22 @@ class _Definition:
 
 
 class _Input:
-    """A text that is being interpreted, and how far."""
+    """A text that is being interpreted.
 
-    __slots__ = ("at", "start", "text")
+    Attributes:
+        text: the text.
+        at: how far that is.
+        start: where its latest word begins.
+        address: where the text is in memory, or a copy of it; 0 for nowhere.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("address", "at", "start", "text")
+
+    def __init__(self, text: str, address: int = 0) -> None:
         self.text = text
         self.at = 0
         self.start = 0
+        self.address = address
 
 
 class Forth:
@@ -174,11 +184,12 @@ class Forth:
 
     # Running
 
-    def evaluate(self, text: str) -> None:
+    def evaluate(self, text: str, address: int = 0) -> None:
         """Interpret a text.
 
         Args:
             text: at most 1 MiB.
+            address: where it is in memory; 0 for nowhere.
 
         Raises:
             Throw: what went wrong, with the word and its place; a definition that was begun is lost.
@@ -189,8 +200,7 @@ class Forth:
             raise Throw(ThrowCode.RETURN_STACK_OVERFLOW, "too many texts are interpreted inside of each other")
         if not self._inputs and not self._calls:
             self.budget, self._left = min(_SLICE, self.steps), self.steps
-        source = _Input(text)
-        self._inputs.append(source)
+        source = self._begin_input(text, address)
         try:
             while name := self.parse_name():
                 self._interpret(name)
@@ -205,7 +215,7 @@ class Forth:
         except MemoryFault as fault:
             raise self._at_its_place(Throw(ThrowCode.INVALID_MEMORY_ADDRESS, str(fault)), source) from None
         finally:
-            self._inputs.pop()
+            self._end_input(len(self._inputs) - 1)
 
     def run(self, word: Word) -> None:
         """Run a word on the stack."""
@@ -251,7 +261,7 @@ class Forth:
                 self.run(word)
         except Throw as thrown:
             self._definition, self._compiling, self._suspended = definition, compiling, suspended
-            del self._inputs[inputs:]
+            self._end_input(inputs)
             self.stack += [0] * (depth - len(self.stack))
             del self.stack[depth:]
             if self._left < 0:
@@ -316,8 +326,7 @@ class Forth:
         self._definition, self._compiling, self._suspended = _Definition(word), True, []
         self.base, self.order, self._inputs = 16, [self.root], []
         try:
-            source = _Input(word.text)
-            self._inputs.append(source)
+            self._begin_input(word.text)
             while name := self.parse_name():
                 self._interpret(name)
             assert self._definition is not None
@@ -325,6 +334,7 @@ class Forth:
             word.local_count = len(self._definition.locals)
         finally:
             self._definition, self._compiling, self._suspended, self.base, self.order, self._inputs = before
+            self._end_input(len(self._inputs))
 
     # The dictionary
 
@@ -656,59 +666,97 @@ class Forth:
         """The address of `>in`: what a program stores there is where parsing goes on."""
         if not self._in_address:
             self._in_address = self.space.reserve(self.cell)
-        self._in_told = self.source.at
-        self.helpers["store"](self._in_address, self._in_told)
+            self._tell_in(self.source.at)
         return self._in_address
 
-    def _look_at_in(self, source: _Input) -> None:
-        at = self.helpers["fetch"](self._in_address)
-        if at != self._in_told:
-            source.at = self._in_told = min(at, len(source.text))
+    def _tell_in(self, at: int) -> None:
+        self._in_told = at
+        self.helpers["store"](self._in_address, at)
+
+    def input(self) -> _Input:
+        """The text that is being interpreted, as far as `>in` says.
+
+        Raises:
+            Throw: there is none.
+        """
+        source = self.source
+        if self._in_address:
+            at = self.helpers["fetch"](self._in_address)
+            if at != self._in_told:
+                source.at = self._in_told = min(at, len(source.text))
+        return source
+
+    def go_on(self, at: int) -> None:
+        """Have the text go on there."""
+        source = self._inputs[-1]
+        source.at = min(at, len(source.text))
+        if self._in_address:
+            self._tell_in(source.at)
 
     def parse_name(self) -> str:
         """The next word of the text; empty at its end."""
-        source = self._inputs[-1]
-        if self._in_address:
-            self._look_at_in(source)
-        text = source.text
-        before = source.at
+        source = self.input()
+        text, before = source.text, source.at
         source.start = start = _BLANKS.match(text, before).end()  # type: ignore[union-attr]
         end = _NAME.match(text, start).end()  # type: ignore[union-attr]
-        source.at = min(end + 1, len(text))
+        self.go_on(end + 1)
         self.pay(_NAME_STEPS + (end - before) // 8)
         return text[start:end]
 
     def parse(self, delimiter: str) -> str:
         """The text up to a delimiter, or all that is left."""
-        source = self._inputs[-1]
-        if self._in_address:
-            self._look_at_in(source)
+        source = self.input()
         end = source.text.find(delimiter, source.at)
         if end < 0:
             end = len(source.text)
         text = source.text[source.at : end]
-        source.at = min(end + 1, len(source.text))
+        self.go_on(end + 1)
         return text
 
     def parse_line(self) -> str:
         """The rest of the line."""
-        source = self._inputs[-1]
+        source = self.input()
         before = source.text[source.at - 1 : source.at]
         if before in ("\r", "\n"):  # it ended the word that asks
             return ""
         start = source.at
-        source.at = _LINE.match(source.text, start).end()  # type: ignore[union-attr]
-        return source.text[start : source.at]
+        end = _LINE.match(source.text, start).end()  # type: ignore[union-attr]
+        self.go_on(end)
+        return source.text[start:end]
+
+    def source_text(self) -> tuple[int, int]:
+        """Address and length of the text that is being interpreted; of one that is nowhere, a copy of its beginning."""
+        source = self.source
+        data = source.text[:_COPY].encode("latin-1", "replace")
+        self.pay(20 + len(data) // 16)
+        if not source.address or self.memory.read(source.address, len(data)) != data:
+            source.address = self.put_temporary(data)
+        return source.address, len(source.text)
+
+    def _begin_input(self, text: str, address: int = 0) -> _Input:
+        if self._inputs:
+            self.input()
+        source = _Input(text, address)
+        self._inputs.append(source)
+        if self._in_address:
+            self._tell_in(0)
+        return source
+
+    def _end_input(self, depth: int) -> None:
+        """Go back to the text that is that far out."""
+        del self._inputs[depth:]
+        if self._in_address and self._inputs:
+            self._tell_in(self._inputs[-1].at)
 
     @contextmanager
     def reading(self, text: str) -> Iterator[None]:
         """Have words that parse find this text."""
         depth = len(self._inputs)
-        self._inputs.append(_Input(text))
+        self._begin_input(text)
         try:
             yield
         finally:
-            del self._inputs[depth:]
+            self._end_input(depth)
 
     @property
     def source(self) -> _Input:
@@ -716,6 +764,11 @@ class Forth:
         if not self._inputs:
             raise Throw(ThrowCode.UNSUPPORTED_OPERATION, "no text is being interpreted")
         return self._inputs[-1]
+
+    @property
+    def depth(self) -> int:
+        """How many texts are being interpreted inside of each other."""
+        return len(self._inputs)
 
     # Compiling
 

@@ -322,14 +322,14 @@ def sharp_line(forth: Forth) -> None:
 
 def _escaped(forth: Forth) -> bytes:
     """A text up to `"`, with `"(0d 0a)` as bytes in between (1275 §7.3.4.5)."""
-    source = forth.source
+    source = forth.input()
     text, at = source.text, source.at
     result = bytearray()
     while True:
         end = text.find('"', at)
         if end < 0:
             result += text[at:].encode("latin-1", "replace")
-            source.at = len(text)
+            forth.go_on(len(text))
             return bytes(result)
         result += text[at:end].encode("latin-1", "replace")
         at = end + 1
@@ -348,7 +348,7 @@ def _escaped(forth: Forth) -> bytes:
                 result.append(_ESCAPES[follows])
             at += 1
         else:
-            source.at = at
+            forth.go_on(at)
             return bytes(result)
 
 
@@ -439,9 +439,12 @@ def control(forth: Forth) -> None:
 def word(forth: Forth) -> None:
     """Parse up to a character, without those at the beginning: a text with its length before it."""
     delimiter = chr(forth.stack.pop() & 0xFF)
-    source = forth.source
-    while source.text[source.at : source.at + 1] == delimiter:
-        source.at += 1
+    source = forth.input()
+    at = source.at
+    while source.text[at : at + 1] == delimiter:
+        at += 1
+    forth.pay((at - source.at) * 2)
+    forth.go_on(at)
     data = (forth.parse_name() if delimiter == " " else forth.parse(delimiter)).encode("latin-1", "replace")[:255]
     forth.stack.append(forth.put_temporary(bytes((len(data),)) + data))
 
@@ -467,7 +470,7 @@ def parse_line(forth: Forth) -> None:
 @CORE.word("source", "( -- text count )", _A)
 def source_(forth: Forth) -> None:
     """The text that is being interpreted."""
-    forth.push_text(forth.source.text[:4096])
+    forth.stack += forth.source_text()
 
 
 @CORE.word(">in", "( -- address )", _A)

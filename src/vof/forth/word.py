@@ -49,6 +49,7 @@ class Op(Enum):
     LOOP = auto()
     PLUS_LOOP = auto()
     LEAVE = auto()
+    UNLOOP = auto()
     INDEX = auto()  # (loops between)
     EXIT = auto()
     RECURSE = auto()
