@@ -7,7 +7,7 @@ import time
 import pytest
 
 from vof.errors import Throw, ThrowCode
-from vof.forth import Forth, Space
+from vof.forth import DEFAULT_BUDGET, Forth, Space
 from vof.memory import GuestMemory
 
 SIZE = 1 << 21
@@ -159,7 +159,7 @@ HARMFUL = {
 
 @pytest.mark.parametrize(("text", "code"), HARMFUL.values(), ids=HARMFUL)
 def test_what_is_too_much_throws(text: str, code: ThrowCode) -> None:
-    made = forth()
+    made = forth(steps=DEFAULT_BUDGET)
     start = time.monotonic()
     assert outcome(made, text) == code
     assert time.monotonic() - start < SOON

@@ -29,7 +29,7 @@ _DEEPEST = 60
 _DEEPEST_LOOPS = 20
 """Loops of Python's inside of each other, of which `do` … `loop` takes two."""
 _LONGEST_CONDITION = 100
-_MEMORY_STEPS, _CALL_STEPS, _PYTHON_STEPS, _PLUS_LOOP_STEPS = 4, 2, 10, 6
+_MEMORY_STEPS, _CALL_STEPS, _PYTHON_STEPS, _PLUS_LOOP_STEPS = 6, 2, 10, 10
 """What is paid for an access to memory, the call of a definition, that of a word in Python, and a `+loop`."""
 _NO_STEPS = 4
 """A definition that calls nobody and has no more steps than these is paid for by its callers."""

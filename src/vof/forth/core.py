@@ -322,7 +322,7 @@ def _bytes_at(forth: Forth, address: int, length: int) -> bytes:
     """
     if length > _LONGEST:
         raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"a text of {length} characters")
-    forth.pay(10 + length // 64)
+    forth.pay(10 + length // 16)
     return forth.memory.read(address, length)
 
 

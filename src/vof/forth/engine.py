@@ -43,8 +43,8 @@ _ROOM = 64 << 20
 _WORD_ROOM, _CODE_ROOM, _TOKEN_ROOM = 500, 1500, 250
 """Bytes of the host's memory that all words may take; what one takes, what its Python does, and each step of it."""
 _WHERE = 40
-_NAME_STEPS, _COMPILING_STEPS, _TOKEN_STEPS = 40, 400, 200
-"""What it costs to find a name, to have Python compile a definition, and for each step of that."""
+_NAME_STEPS, _COMPILING_STEPS, _TOKEN_STEPS, _THROW_STEPS = 60, 400, 200, 200
+"""What it costs to find a name, to have Python compile a definition, for each step of that, and what a throw costs."""
 
 
 class _Definition:
@@ -262,6 +262,7 @@ class Forth:
         except Throw as thrown:
             self._definition, self._compiling, self._suspended = definition, compiling, suspended
             self._end_input(inputs)
+            self.budget -= _THROW_STEPS
             self.stack += [0] * (depth - len(self.stack))
             del self.stack[depth:]
             if self._left < 0:
@@ -622,7 +623,7 @@ class Forth:
         length, address = self.stack.pop(), self.stack.pop()
         if length > _TEXT_LIMIT:
             raise Throw(ThrowCode.INVALID_MEMORY_ADDRESS, f"a text of {length} characters")
-        self.pay(10 + length // 64)
+        self.pay(10 + length // 16)
         return self.memory.read(address, length).decode("latin-1")
 
     def push_text(self, text: str) -> None:
