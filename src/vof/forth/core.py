@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vof.errors import Throw, ThrowCode
@@ -326,20 +326,26 @@ def _bytes_at(forth: Forth, address: int, length: int) -> bytes:
     return forth.memory.read(address, length)
 
 
-def _pieces(forth: Forth, length: int, *addresses: int) -> Iterator[tuple[int, int]]:
+def _pieces(forth: Forth, length: int, *addresses: int) -> Iterable[tuple[int, int]]:
     """Offset and length of the pieces of a range that is paid for piece by piece.
 
     Args:
         forth: who pays.
         length: of the range.
-        addresses: where it begins; all of it is memory.
+        addresses: where it begins; all of a long one is memory.
 
     Raises:
         Throw: it is not.
     """
+    if length > _PIECE:
+        return _many_pieces(forth, length, addresses)
+    forth.pay(10 + length // 32)
+    return ((0, length),)
+
+
+def _many_pieces(forth: Forth, length: int, addresses: Sequence[int]) -> Iterator[tuple[int, int]]:
     for address in addresses:
-        if length:
-            forth.memory.read(address + length - 1, 1)
+        forth.memory.read(address + length - 1, 1)
     for offset in range(0, length, _PIECE):
         piece = min(_PIECE, length - offset)
         forth.pay(10 + piece // 32)
