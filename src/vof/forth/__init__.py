@@ -6,7 +6,8 @@ from vof.forth import fcode_words as fcode_words
 from vof.forth import text as text
 from vof.forth import wide as wide
 from vof.forth.core import CORE
-from vof.forth.engine import DEFAULT_BUDGET, Forth
+from vof.forth.engine import Forth
+from vof.forth.runtime import DEFAULT_BUDGET
 from vof.forth.space import Space
 from vof.forth.word import TABLES, Kind, Table, Vocabulary, Word
 

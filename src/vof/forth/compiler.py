@@ -20,7 +20,7 @@ from vof.errors import Throw, ThrowCode
 from vof.forth.word import Function, Inline, Kind, Op, Token, Word
 
 if TYPE_CHECKING:
-    from vof.forth.engine import Forth
+    from vof.forth.compilation import Compilation
 
 __all__ = ["compile_word"]
 
@@ -70,7 +70,7 @@ class _Block:
     leaves: set[int] = field(default_factory=set)
 
 
-def compile_word(forth: Forth, word: Word) -> Function:
+def compile_word(forth: Compilation, word: Word) -> Function:
     """The function of a definition or a primitive.
 
     Raises:
@@ -81,7 +81,7 @@ def compile_word(forth: Forth, word: Word) -> Function:
 
 
 class _Compiler:
-    def __init__(self, forth: Forth, word: Word, tokens: Sequence[Token]) -> None:
+    def __init__(self, forth: Compilation, word: Word, tokens: Sequence[Token]) -> None:
         self._forth = forth
         self._word = word
         self._tokens = tokens
