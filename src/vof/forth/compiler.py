@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vof.errors import Throw, ThrowCode
+from vof.forth.analysis import steps_of, takes_returns_in_blocks
 from vof.forth.word import Function, Inline, Kind, Op, Token, Word
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _DEEPEST = 60
 _DEEPEST_LOOPS = 20
 """Loops of Python's inside of each other, of which `do` … `loop` takes two."""
 _LONGEST_CONDITION = 100
-_MEMORY_STEPS, _CALL_STEPS, _PYTHON_STEPS, _PLUS_LOOP_STEPS = 6, 2, 10, 10
-"""What is paid for an access to memory, the call of a definition, that of a word in Python, and a `+loop`."""
 _NO_STEPS = 4
 """A definition that calls nobody and has no more steps than these is paid for by its callers."""
 _LOOP_CHUNK = 4096
@@ -91,12 +89,12 @@ class _Compiler:
         self._unlooped = 0
         self._known: list[_Item] = []
         self._returns: list[str] = []
-        self._explicit_returns = _takes_returns_in_blocks(tokens)
+        self._explicit_returns = takes_returns_in_blocks(tokens)
         self._blocks: list[_Block] = []
         self._count = 0
         self._steps = [0]  # up to each place
         for token in tokens:
-            self._steps.append(self._steps[-1] + _steps_of(token))
+            self._steps.append(self._steps[-1] + steps_of(token))
         self._pays = any(token.op is Op.RECURSE for token in tokens) or self._steps[-1] > _NO_STEPS
         self._names: dict[int, str] = {}
         self._space: dict[str, Any] = {
@@ -448,58 +446,7 @@ class _Compiler:
 _WITH_ADDRESS = (Kind.VARIABLE, Kind.BUFFER, Kind.CREATE)
 _LOOPS = {Op.BEGIN: 1, Op.LOOP: 2, Op.PLUS_LOOP: 1}
 """How many loops of Python's each is."""
-_OP_STEPS = {Op.RECURSE: _CALL_STEPS, Op.DO: _CALL_STEPS, Op.QUESTION_DO: _CALL_STEPS, Op.PLUS_LOOP: _PLUS_LOOP_STEPS}
-
-
-@cache
-def _steps_of_inline(inline: Inline) -> int:
-    text = " ".join((*inline.results, inline.statement))
-    return 1 + (_MEMORY_STEPS - 1) * (text.count("fetch") + text.count("store"))
-
-
-def _steps_of(token: Token) -> int:
-    """What is paid for a step of a definition."""
-    if token.op is not Op.WORD:
-        return _OP_STEPS.get(token.op, 1)
-    word: Word = token.argument
-    if word.inline is not None:
-        return _steps_of_inline(word.inline)
-    return _PYTHON_STEPS if word.kind is Kind.PYTHON else _CALL_STEPS
 
 
 def _mismatch() -> Throw:
     return Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, "control structures don't match")
-
-
-def _takes_returns_in_blocks(tokens: Sequence[Token]) -> bool:
-    """Whether a block changes what of the return stack was there before it: then Python needs a list for that."""
-    depth = 0
-    marks: list[int] = []
-    whiles: list[int] = []  # of each mark
-    for token in tokens:
-        match token.op:
-            case Op.TO_R:
-                depth += 1
-            case Op.FROM_R:
-                depth -= 1
-                if marks and depth < marks[-1]:
-                    return True
-            case Op.IF | Op.BEGIN | Op.DO | Op.QUESTION_DO:
-                marks.append(depth)
-                whiles.append(0)
-            case Op.ELSE | Op.WHILE | Op.THEN | Op.REPEAT | Op.UNTIL | Op.AGAIN | Op.LOOP | Op.PLUS_LOOP:
-                if marks and depth != marks[-1]:
-                    return True
-                if marks and token.op is Op.WHILE:
-                    whiles[-1] += 1
-                elif marks and token.op is not Op.ELSE:
-                    marks.pop()
-                    used = whiles.pop()
-                    if token.op is Op.REPEAT:
-                        used -= 1
-                    if used < 0 and marks and depth != marks.pop():
-                        return True
-                    # Each WHILE that is left has a THEN behind the loop.
-                    marks += [depth] * used
-                    whiles += [0] * max(0, used)
-    return False

@@ -86,6 +86,17 @@ class Dictionary(TextInput):
                 return word
         return self.system_word(name)
 
+    def need_word(self, name: str) -> Word:
+        """The word of a name.
+
+        Raises:
+            Throw: UNDEFINED_WORD, there is none.
+        """
+        word = self.find(name)
+        if word is None:
+            raise Throw(ThrowCode.UNDEFINED_WORD, f"{name[:40]}: undefined word" if name else "a name is wanted")
+        return word
+
     def system_word(self, name: str) -> Word | None:
         """The word of a name in small letters that every Forth of this kind has, whatever was defined since."""
         for table in self._tables:
