@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vof.errors import Throw, ThrowCode
 from vof.forth.core import CORE
 from vof.forth.numbers import digits, signed_digits
-from vof.forth.word import Kind, Op, Vocabulary
+from vof.forth.word import Kind, Op, Vocabulary, Word
 
 if TYPE_CHECKING:
     from vof.forth.engine import Forth
