@@ -14,6 +14,7 @@ from vof.cli.help import command_help, overview
 from vof.firmware import SERVICES, Argument, Service
 from vof.firmware.options import VARIABLES
 from vof.firmware.osi.table import SELECTORS
+from vof.firmware.words.absent import ABSENT
 from vof.firmware.words.debugging import glossary
 from vof.machines.papr import HYPERCALLS, RTAS_CALLS
 from vof.machines.rtas import CALLS, NVRAM_SIZE
@@ -111,6 +112,12 @@ WORDS_INTRO = """\
 
 What the [prompt and `interpret`](forth.md) know, by name. Numbers are cells, texts an address and a count. Where a word
 is defined by others, they are shown. `help NAME` and `see NAME` say the same at the prompt.
+"""
+ABSENT_INTRO = """\
+## Absent
+
+Words of IEEE 1275's glossary that throw -13 here; `help NAME` says why, too. All others of it are above, or behind an
+FCode number.
 """
 OSI_INTRO = """\
 # Mac-on-Linux's calls
@@ -221,6 +228,8 @@ def words_page() -> str:
         what = word.summary or (f"`{word.text}`" if word.text else "")
         cells = (f"`{word.name}`", f"`{word.effect}`", what, word.clause)
         parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    parts += ["", ABSENT_INTRO, "| word | why |\n|---|---|"]
+    parts += [f"| `{name}` | {ABSENT[name]} |" for name in sorted(ABSENT)]
     return "\n".join(parts) + "\n"
 
 

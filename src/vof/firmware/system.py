@@ -44,6 +44,8 @@ INSTANCES_LIMIT = 0x4000
 PROPERTIES_LIMIT = 16 << 20
 """Bytes that a client's properties may take beyond those that they replace, names and some book-keeping counted."""
 PROPERTY_OVERHEAD = 256
+INTERPOSED_LIMIT = 16
+"""Packages that are interposed in one path."""
 FIRST_IHANDLE, LAST_IHANDLE = 0x40000000, 0x7FFFFFFF
 """Far from the phandles, so that a client which mixes them up is told."""
 SCRATCH_SLOT = 0x100
@@ -92,6 +94,7 @@ class OpenFirmware:
         symbol_lookup: what it passed to `set-symbol-lookup`.
         quiesced: whether it has taken the machine over.
         next_ihandle: the handle of the next instance.
+        interposing: packages, with arguments, that are opened next; None while no device is being opened.
         cell_bits: of its Forth's cells, 32 or 64; it counts until the Forth is first used.
         depth: client calls being answered now, one inside the other.
         listeners: who gets the events.
@@ -128,6 +131,7 @@ class OpenFirmware:
         self.hooked = ""
         self.instances: dict[int, Instance] = {}
         self.next_ihandle = FIRST_IHANDLE
+        self.interposing: list[tuple[Node, str]] | None = None
         self._property_budget = PROPERTIES_LIMIT
         self._forth: FirmwareForth | None = None
         self.cell_bits = 32
@@ -176,7 +180,10 @@ class OpenFirmware:
             why, value = GuestFault("threw {}: {}", thrown.code, thrown.reason), thrown.code
         except Departed as departed:
             outcome, value = departed.outcome, None
-            result_count = 0  # whose block this was is gone
+            if type(outcome) is Return:  # `go` where nothing was loaded: on with the caller
+                value = outcome.r3
+            else:
+                result_count = 0  # whose block this was is gone
         finally:
             self.depth -= 1
 
@@ -209,10 +216,16 @@ class OpenFirmware:
             raise GuestFault("no instance {:#x}", ihandle)
         return instance
 
-    def open(self, path: str) -> Instance:
+    def open(self, path: str, *, last: bool = True) -> Instance:
         """Open the device that a path or alias leads to, with an instance for each package on the way (1275 §4.3).
 
-        Packages above the last need no `open` method, but where they have one it is called.
+        Packages above the last need no `open` method, but where they have one it is called. What one of them has
+        interposed is opened right behind it.
+
+        Args:
+            path: a device specifier.
+            last: whether the last package is opened. If not, its `open` isn't called, and it needs none
+                (`execute-device-method`).
 
         Raises:
             GuestFault: there is no such device, it can't be opened, or too many are open.
@@ -220,28 +233,69 @@ class OpenFirmware:
         steps = self.tree.steps(path)
         if steps is None:
             raise GuestFault('no device "{}"', path)
-        if len(self.instances) + len(steps) > INSTANCES_LIMIT:
-            raise GuestFault("{} instances are open", len(self.instances))
-        if "open" not in steps[-1].node.methods:
+        self.need_room_for_instances(len(steps) + INTERPOSED_LIMIT)
+        if last and "open" not in steps[-1].node.methods:
             raise GuestFault('no method "open" in {}', steps[-1].node.path)
-        if self.next_ihandle + len(steps) > LAST_IHANDLE:
-            raise GuestFault("all ihandles were given out")
         chain: list[Instance] = []
+        before, self.interposing = self.interposing, []
         try:
             for step in steps:
-                parent = chain[-1] if chain else None
-                instance = Instance(self.next_ihandle, step.node, parent, step.unit, step.arguments)
-                self.next_ihandle += 1
-                if not self._call_open(instance):
-                    raise GuestFault("{} could not be opened", step.node.path)
-                self.instances[instance.ihandle] = instance
-                chain.append(instance)
+                self._open_link(chain, step.node, step.unit, step.arguments, call=last or step is not steps[-1])
+                while self.interposing:
+                    node, arguments = self.interposing.pop(0)
+                    self._open_link(chain, node, "", arguments, interposed=True)
         except BaseException:
             # Whatever went wrong, even a nested call that does not return: what is open by now has no owner.
             with suppress(GuestFault, PortError):
                 self._close_chain(chain)
             raise
+        finally:
+            self.interposing = before
         return chain[-1]
+
+    def _open_link(
+        self,
+        chain: list[Instance],
+        node: Node,
+        unit: str,
+        arguments: str,
+        *,
+        call: bool = True,
+        interposed: bool = False,
+    ) -> None:
+        """Open the next package of a chain."""
+        if interposed and sum(instance.interposed for instance in chain) >= INTERPOSED_LIMIT:
+            raise GuestFault("{} packages were interposed", INTERPOSED_LIMIT)
+        instance = Instance(self.next_ihandle, node, chain[-1] if chain else None, unit, arguments)
+        instance.interposed, instance.opened = interposed, call
+        self.next_ihandle += 1
+        if call and not self._call_open(instance):
+            raise GuestFault("{} could not be opened", node.path)
+        self.instances[instance.ihandle] = instance
+        chain.append(instance)
+
+    def need_room_for_instances(self, count: int) -> None:
+        """See whether so many more can be opened.
+
+        Raises:
+            GuestFault: they can't.
+        """
+        if len(self.instances) + count > INSTANCES_LIMIT:
+            raise GuestFault("{} instances are open", len(self.instances))
+        if self.next_ihandle + count > LAST_IHANDLE:
+            raise GuestFault("all ihandles were given out")
+
+    def interpose(self, node: Node, arguments: str) -> None:
+        """Have a package be opened behind the one whose `open` runs (1275's practice "Interposition").
+
+        Raises:
+            GuestFault: no device is being opened, or too much was interposed.
+        """
+        if self.interposing is None:
+            raise GuestFault("interpose: only while a device is opened")
+        if len(self.interposing) >= INTERPOSED_LIMIT:
+            raise GuestFault("{} packages were interposed", INTERPOSED_LIMIT)
+        self.interposing.append((node, arguments))
 
     def close(self, instance: Instance) -> None:
         """Close an instance, and the instances of the packages above that were opened with it."""
@@ -270,6 +324,23 @@ class OpenFirmware:
             raise GuestFault("the client program has set {} bytes of properties", PROPERTIES_LIMIT)
         self._property_budget -= cost
         node.properties[name] = value
+
+    def delete_property(self, node: Node, name: str) -> None:
+        """Take a property away for the client program, or do nothing where there is none.
+
+        Raises:
+            GuestFault: the firmware keeps that property itself, or the machine says that it may not be changed.
+        """
+        value = node.properties.get(name)
+        if value is None:
+            return
+        if node.properties.is_computed(name):
+            raise GuestFault('"{}" in {} is the firmware\'s to say', name, node.path)
+        if self.hooks.may_set is not None and not self.hooks.may_set(node, name, b""):
+            raise GuestFault('"{}" in {} may not be set', name, node.path)
+        del node.properties[name]
+        given_back = len(value) + PROPERTY_OVERHEAD + len(name)
+        self._property_budget = min(PROPERTIES_LIMIT, self._property_budget + given_back)
 
     def quiesce(self) -> None:
         """Let the client program have the machine. Its calls are answered as before."""
@@ -305,6 +376,10 @@ class OpenFirmware:
         """
         if not self.callback_entry:
             raise GuestFault("the client program has set no callback")
+        return self.call_client(self.callback_entry, name, arguments, result_count)
+
+    def call_client(self, entry: int, name: str, arguments: Sequence[int], result_count: int) -> tuple[int, ...]:
+        """As `callback`, by the function at an address: those of `set-symbol-lookup` are called so, too."""
         if self.cpu is None or not self.scratch:
             raise GuestFault("this machine can't call back")
         if self.depth >= NESTING_LIMIT:
@@ -315,7 +390,7 @@ class OpenFirmware:
         name_address = block + SCRATCH_SLOT - 32
         self.memory.write(name_address, name.encode("latin-1").ljust(32, b"\0"))
         self.memory.write_cells(block, (name_address, len(arguments), result_count, *arguments, *_ZEROS[:result_count]))
-        status = self.cpu.call(self.callback_entry, (block,))
+        status = self.cpu.call(entry, (block,))
         return status, *self.memory.read_cells(block + 12 + 4 * len(arguments), result_count)
 
     @property
@@ -326,6 +401,11 @@ class OpenFirmware:
 
             self._forth = FirmwareForth(self, self.cell_bits)
         return self._forth
+
+    def ring(self) -> None:
+        """Run the alarms that are due (1275 `alarm`): called where somebody looks at the time, or waits for a key."""
+        if self._forth is not None and self._forth.alarms:
+            self._forth.ring()
 
     @property
     def boots(self) -> Boots | None:
@@ -360,8 +440,7 @@ class OpenFirmware:
         Raises:
             GuestFault: too many are open.
         """
-        if len(self.instances) >= INSTANCES_LIMIT or self.next_ihandle >= LAST_IHANDLE:
-            raise GuestFault("{} instances are open", len(self.instances))
+        self.need_room_for_instances(1)
         instance = Instance(self.next_ihandle, node, parent, node.unit, arguments)
         self.next_ihandle += 1
         if "open" not in node.methods or not self._call_open(instance):
@@ -448,7 +527,7 @@ class OpenFirmware:
         failed: GuestFault | PortError | None = None
         for instance in reversed(chain):
             try:
-                if "close" in instance.node.methods:
+                if instance.opened and "close" in instance.node.methods:
                     instance.call("close", [])
             except Throw as thrown:
                 failed = GuestFault("close threw {}: {}", thrown.code, thrown.reason)

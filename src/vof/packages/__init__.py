@@ -2,7 +2,7 @@
 
 from vof.packages.console import ConsolePackage
 from vof.packages.disk import DiskPackage
-from vof.packages.instance import Instance, Method, Stack
+from vof.packages.instance import Instance, Method, Stack, find_method
 from vof.packages.mmu import Mmu
 from vof.packages.openable import OPENABLE
 from vof.packages.page_table import PageTable
@@ -20,4 +20,5 @@ __all__ = [
     "PageTable",
     "RtcPackage",
     "Stack",
+    "find_method",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 from vof.errors import Throw, ThrowCode
 from vof.tree import Node
 
-__all__ = ["Instance", "Method", "Stack"]
+__all__ = ["Instance", "Method", "Stack", "find_method"]
 
 Stack = list[int]
 
@@ -28,9 +28,11 @@ class Instance:
         unit: its unit address; a node without one of its own takes it from the path.
         arguments: what followed `:` in the component that was opened.
         state: what the package's methods keep for this instance.
+        interposed: whether `interpose` put it there, between its parent and what was opened behind it.
+        opened: whether the package's `open` was called, so that its `close` will be.
     """
 
-    __slots__ = ("arguments", "ihandle", "node", "parent", "state", "unit")
+    __slots__ = ("arguments", "ihandle", "interposed", "node", "opened", "parent", "state", "unit")
 
     def __init__(self, ihandle: int, node: Node, parent: Instance | None, unit: str = "", arguments: str = "") -> None:
         self.ihandle = ihandle
@@ -39,17 +41,28 @@ class Instance:
         self.unit = unit
         self.arguments = arguments
         self.state: dict[str, Any] = {}
+        self.interposed = False
+        self.opened = True
 
     @property
     def path(self) -> str:
-        """The instance's path with its arguments, as `instance-to-path` gives it."""
+        """The instance's path with its arguments, as `instance-to-path` gives it: without what was interposed."""
+        return self._path(interposed=False)
+
+    @property
+    def interposed_path(self) -> str:
+        """The same with what was interposed, marked by a % (1275's practice "Interposition")."""
+        return self._path(interposed=True)
+
+    def _path(self, *, interposed: bool) -> str:
         components = []
         instance: Instance | None = self
         while instance is not None:
-            if instance.node.base:
+            if instance.node.base and (interposed or not instance.interposed):
+                mark = "%" if instance.interposed else ""
                 unit = f"@{instance.unit}" if instance.unit else ""
                 arguments = f":{instance.arguments}" if instance.arguments else ""
-                components.append(f"/{instance.node.base}{unit}{arguments}")
+                components.append(f"/{mark}{instance.node.base}{unit}{arguments}")
             instance = instance.parent
         return "".join(reversed(components)) or "/"
 
@@ -59,7 +72,7 @@ class Instance:
         Raises:
             Throw: the package has no such method, its arguments are too few, or it threw.
         """
-        function: Method | None = self.node.methods.get(method)
+        function = find_method(self.node, method)
         if function is None:
             raise Throw(ThrowCode.UNSUPPORTED_OPERATION, f'no method "{method}" in {self.node.path}')
         try:
@@ -69,3 +82,9 @@ class Instance:
 
 
 Method = Callable[[Instance, Stack], None]
+
+
+def find_method(node: Node, name: str) -> Method | None:
+    """A package's method, by its name in any case: Forth's names have none."""
+    method: Method | None = node.methods.get(name) or node.methods.get(name.lower())
+    return method

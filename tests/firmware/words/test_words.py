@@ -189,7 +189,7 @@ def test_a_dot_is_drawn_where_it_belongs() -> None:
         ("patch 7 9 dup", "nothing like that"),
         ("5 0 d# 40 d# 10 fb8-install", "no font"),
         ("test", "test PATH"),
-        ("test /nosuch", "be opened: no device"),
+        ("test /nosuch", "be tested: no device"),
         ('" x,y" parse-2int', "isn't two hexadecimal numbers"),
         ("my-unit", "no instance"),
         ("41 draw-character", "no screen's driver"),

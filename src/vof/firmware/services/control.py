@@ -71,6 +71,7 @@ def set_symbol_lookup(firmware: OpenFirmware, by_symbol: int, by_value: int) -> 
 @service("milliseconds", "", "ms:cell", -1, "1275 §6.3.2.7")
 def milliseconds(firmware: OpenFirmware) -> int:
     """Milliseconds since some moment, modulo 2**32."""
+    firmware.ring()
     return firmware.clock.milliseconds() & 0xFFFFFFFF
 
 

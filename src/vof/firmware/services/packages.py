@@ -130,6 +130,18 @@ def instance_to_path(firmware: OpenFirmware, ihandle: int, buf: int, buflen: int
     return _write_path(firmware, firmware.instance(ihandle).path, buf, buflen)
 
 
+@service(
+    "instance-to-interposed-path",
+    "ihandle:instance buf:pointer buflen:size",
+    "length:size",
+    -1,
+    "1275 practice: Interposition",
+)
+def instance_to_interposed_path(firmware: OpenFirmware, ihandle: int, buf: int, buflen: int) -> int:
+    """The same, with the packages that were interposed, which begin with a %."""
+    return _write_path(firmware, firmware.instance(ihandle).interposed_path, buf, buflen)
+
+
 @service("package-to-path", "phandle:package buf:pointer buflen:size", "length:size", -1, "1275 §6.3.2.2")
 def package_to_path(firmware: OpenFirmware, phandle: int, buf: int, buflen: int) -> int:
     """Write a package's path; its length without the NUL is returned."""

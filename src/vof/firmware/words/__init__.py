@@ -1,6 +1,7 @@
 """Open Firmware's own words (1275 §5.3, §7.4): devices, packages, the user's commands; and the Forth that has them."""
 
-from vof.firmware.words import control as control  # filling the tables is what they are imported for
+from vof.firmware.words import client as client  # filling the tables is what they are imported for
+from vof.firmware.words import control as control
 from vof.firmware.words import debugging as debugging
 from vof.firmware.words import drivers as drivers
 from vof.firmware.words import instances as instances

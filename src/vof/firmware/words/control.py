@@ -20,7 +20,13 @@ _A = "1275 A"
 _LONGEST_WAIT = 10_000
 """Milliseconds of one `ms`."""
 _KEY_LOOK = 10
+_STEPS_PER_MILLISECOND = 20
+"""As many as `key` pays: no text waits for more than a quarter of an hour."""
 _LONGEST_LINE = 1 << 12
+_LONGEST_DOWNLOAD = 1 << 18
+_CTRL_D = 4
+_QUIT = -56
+"""ANS Forth, table 9.2."""
 _USUAL_CONSOLES = ("", "ttya", "screen", "keyboard")
 
 
@@ -67,14 +73,30 @@ def load_size(forth: Forth) -> None:
 
 @DEVICE.word("ms", "( milliseconds -- )", _A)
 def ms(forth: Forth) -> None:
-    """Wait."""
-    _fw(forth).firmware.clock.sleep(min(forth.stack.pop(), _LONGEST_WAIT))
+    """Wait. Alarms run meanwhile."""
+    firmware = _fw(forth).firmware
     forth.pay(1000)
+    left = min(forth.stack.pop(), _LONGEST_WAIT)
+    forth.pay(left * _STEPS_PER_MILLISECOND)
+    with faults():
+        while left > 0:
+            piece = min(left, _KEY_LOOK) if _fw(forth).alarms else left
+            firmware.clock.sleep(piece)
+            left -= piece
+            firmware.ring()
+
+
+@DEVICE.word("alarm", "( xt milliseconds -- )", _A)
+def alarm(forth: Forth) -> None:
+    """Have a word run every so often, where a program looks at the time or waits; 0 milliseconds: no more."""
+    period, token = forth.stack.pop(), forth.stack.pop()
+    _fw(forth).set_alarm(forth.word_of(token), period)
 
 
 @DEVICE.word("get-msecs", "( -- milliseconds )", _A)
 def get_msecs(forth: Forth) -> None:
     """Milliseconds since some moment."""
+    _fw(forth).firmware.ring()
     forth.stack.append(_fw(forth).firmware.clock.milliseconds() & forth.mask)
 
 
@@ -84,16 +106,21 @@ def get_msecs(forth: Forth) -> None:
 @DEVICE.word("key?", "( -- flag )", _A)
 def key_question(forth: Forth) -> None:
     """Whether a key was typed."""
-    forth.stack.append(forth.mask if _fw(forth).firmware.key_waits() else 0)
+    firmware = _fw(forth).firmware
+    firmware.ring()
+    with faults():
+        forth.stack.append(forth.mask if firmware.key_waits() else 0)
 
 
 @DEVICE.word("key", "( -- character )", _A)
 def key(forth: Forth) -> None:
     """Wait for a key."""
     self = _fw(forth)
-    while not self.firmware.key_waits():
-        forth.pay(200)
-        self.firmware.clock.sleep(_KEY_LOOK)
+    with faults():
+        while not self.firmware.key_waits():
+            forth.pay(200)
+            self.firmware.clock.sleep(_KEY_LOOK)
+            self.firmware.ring()
     forth.stack.append(self.firmware.take_key())
 
 
@@ -133,8 +160,12 @@ def io(forth: Forth) -> None:
 
 def _redirect(self: FirmwareForth, which: str) -> None:
     path = self.pop_text()
-    if path in _USUAL_CONSOLES and self.firmware.tree.find(path) is None:
+    tree = self.firmware.tree
+    if path in _USUAL_CONSOLES and tree.find(path) is None:
         return  # it is the console that there is
+    now = self.firmware.instances.get(self.firmware.console_instance(which))
+    if now is not None and now.path == tree.canon(path):
+        return  # GRUB says it at each start
     with faults():
         instance = self.firmware.open(path)
         self.firmware.tree.set("/chosen", which, instance.ihandle.to_bytes(4))
@@ -174,6 +205,12 @@ def power_off(forth: Forth) -> None:
 
 for _name in ("poweroff", "shut-down"):
     DEVICE.word(_name, "( -- )", "Haiku, GRUB")(power_off)
+
+
+@DEVICE.word("quit", "( -- )", "ANS 6")
+def quit_(forth: Forth) -> None:
+    """Give up what runs; the stack stays."""
+    raise Throw(_QUIT, "quit")
 
 
 @DEVICE.word("bye", "( -- )", "SLOF")
@@ -306,6 +343,13 @@ def banner(forth: Forth) -> None:
     forth.type(f"Virtual Open Firmware in Python {VERSION}: {model}, {self.firmware.memory.size >> 20} MiB\r\n")
 
 
+@DEVICE.word("oem-logo", "( -- address count )", _A)
+def oem_logo(forth: Forth) -> None:
+    """The banner's logo: none is kept."""
+    self = _fw(forth)
+    self.push_small_text("")
+
+
 @DEVICE.word("suppress-banner", "( -- )", _A)
 def suppress_banner(forth: Forth) -> None:
     """Nothing: there is none to suppress."""
@@ -319,6 +363,21 @@ def probe_all(forth: Forth) -> None:
 @DEVICE.word("install-console", "( -- )", _A)
 def install_console(forth: Forth) -> None:
     """Nothing: the console is there."""
+
+
+@DEVICE.word("dl", "( -- )", _A)
+def dl(forth: Forth) -> None:
+    """Take Forth text from the console, up to Ctrl-D, and run it."""
+    text = bytearray()
+    while True:
+        key(forth)
+        character = forth.stack.pop() & 0xFF
+        if character == _CTRL_D:
+            break
+        if len(text) >= _LONGEST_DOWNLOAD:
+            raise Throw(ThrowCode.ABORT, f"a text of more than {_LONGEST_DOWNLOAD} characters")
+        text.append(character)
+    forth.evaluate(text.decode("latin-1"))
 
 
 @DEVICE.word("accept", "( address most -- count )", "ANS 6")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from vof.errors import Throw, ThrowCode
+from vof.firmware.words.absent import ABSENT
 from vof.firmware.words.engine import DEVICE
 from vof.forth import TABLES, Kind
 from vof.forth.numbers import parse_number
 from vof.forth.word import Op, Token, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
 
@@ -22,7 +21,6 @@ _A = "1275 A"
 _LINE = 16
 _MOST_DUMPED = 0x4000
 _WIDTH = 78
-_DEEPEST = 64
 _INTRODUCTION = """\
 This is an Open Firmware user interface; numbers are hexadecimal.
   dev PATH, ls, pwd, .properties    look at the device tree
@@ -48,6 +46,9 @@ def help_(forth: Forth) -> None:
             forth.type(f"{line}\r\n")
         return
     word = forth.find(name)
+    if word is None and name.lower() in ABSENT:
+        forth.type(f"{name}: this firmware doesn't have it: {ABSENT[name.lower()]}\r\n")
+        return
     if word is None:
         from difflib import get_close_matches
 
@@ -84,6 +85,12 @@ def sift(forth: Forth) -> None:
 def _sift(forth: Forth, text: str) -> None:
     found = [name for name in forth.words() if text.lower() in name.lower()]
     forth.type(f"{' '.join(found)}\r\n")
+
+
+@DEVICE.word("$sift", "( text count -- )", _A)
+def dollar_sift(forth: Forth) -> None:
+    """The same."""
+    _sift(forth, forth.pop_text())
 
 
 @DEVICE.word("showstack", "( -- )", _A)
@@ -207,39 +214,26 @@ def dump(forth: Forth) -> None:
         forth.type(f"{address + start:08x}: {line.hex(' ', 4):{_LINE * 2 + 3}} {text}\r\n")
 
 
-def _registers(self: FirmwareForth) -> Mapping[str, int]:
-    read = self.firmware.hooks.registers
-    registers = {} if read is None else read()
-    if not registers:
-        raise Throw(ThrowCode.UNSUPPORTED_OPERATION, "there is no program whose registers could be told")
-    return registers
+@DEVICE.word(".calls", "( xt -- )", _A)
+def dot_calls(forth: Forth) -> None:
+    """Type the names of the words that can be found whose definitions have a word."""
+    word = forth.word_of(forth.stack.pop())
+    for name in forth.words():
+        other = forth.find(name)
+        if other is not None and _uses(other, word):
+            forth.type(f"{name}\r\n")
 
 
-@DEVICE.word(".registers", "( -- )", _A)
-def dot_registers(forth: Forth) -> None:
-    """Type the registers of the program that entered the firmware."""
-    items = [f"{name:>5} {value:016x}" for name, value in _registers(_fw(forth)).items()]
-    for start in range(0, len(items), 3):
-        forth.type("  ".join(items[start : start + 3]) + "\r\n")
+def _uses(word: Word, used: Word) -> bool:
+    if word.shared:
+        return used.shared != "" and used.name in word.text.split()
+    return any(step.argument is used for step in word.source)
 
 
-@DEVICE.word("ctrace", "( -- )", _A)
-def ctrace(forth: Forth) -> None:
-    """Type where the program that entered the firmware was called from: its stack's chain of frames."""
-    registers = _registers(_fw(forth))
-    stack, memory = registers.get("r1", 0), forth.memory
-    forth.type(f"{registers.get('lr', 0):08x}\r\n")
-    for _ in range(_DEEPEST):
-        try:
-            (above,) = memory.read_cells(stack, 1)
-            (back,) = memory.read_cells(above + 4, 1)
-        except Exception as error:
-            del error
-            return
-        if not above or above <= stack:
-            return
-        forth.type(f"{back:08x}  stack {above:08x}\r\n")
-        stack = above
+@DEVICE.word("exit?", "( -- flag )", _A)
+def exit_question(forth: Forth) -> None:
+    """Whether the user has had enough of what is typed: no; here it isn't stopped at each page."""
+    forth.stack.append(0)
 
 
 def glossary() -> list[Word]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from zlib import adler32
 
 from vof.errors import GuestFault, MemoryFault, PortError, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
@@ -19,6 +20,9 @@ __all__ = ["load_driver"]
 
 _A = "1275 A"
 _VERSION = 0x00030000
+_PIECE = 0x1000
+_LARGEST_FILL = 1 << 32
+_PATTERNS = (0x55, 0xAA, 0xFF, 0x00)
 _ADDRESSES = ("mac-address", "local-mac-address")
 
 
@@ -33,6 +37,8 @@ for _name, _effect, _text in (
     ("dma-map-in", "( address size cacheable? -- dma-address )", '" dma-map-in" $call-parent'),
     ("dma-map-out", "( address dma-address size -- )", '" dma-map-out" $call-parent'),
     ("dma-sync", "( address dma-address size -- )", '" dma-sync" $call-parent'),
+    ("even", "( n -- n )", "1+ -2 and"),
+    ("convert", "( low high address -- low high address )", "char+ 10000 >number drop"),
     ("driver", "( text count -- )", 'encode-string " name" property'),
     ("intr", "( interrupt vector -- )", '>r encode-int r> encode-int encode+ " intr" property'),
 ):
@@ -61,6 +67,87 @@ def diagnostic_mode(forth: Forth) -> None:
 def display_status(forth: Forth) -> None:
     """Nothing: there are no lights to show it with."""
     forth.stack.pop()
+
+
+@DEVICE.word("mask", "( -- address )", _A)
+def mask(forth: Forth) -> None:
+    """The variable that says which bits of a cell memory-test-suite tests: all, at first."""
+    self = _fw(forth)
+    if not self.mask_address:
+        self.mask_address = self.space.take(self.cell, self.cell)
+        self.memory.write(self.mask_address, b"\xff" * self.cell)
+    self.stack.append(self.mask_address)
+
+
+@DEVICE.word("memory-test-suite", "( address count -- failed? )", _A)
+def memory_test_suite(forth: Forth) -> None:
+    """Test memory, whose content is lost: a few patterns are written and read back."""
+    self = _fw(forth)
+    mask(forth)
+    wanted = self.memory.read(self.stack.pop(), self.cell)
+    count, address = self.stack.pop(), self.stack.pop()
+    failed = False
+    for start in range(address, address + count, _PIECE):
+        size = min(_PIECE, address + count - start)
+        self.pay(size)
+        bits = (wanted * (size // len(wanted) + 1))[:size]
+        for pattern in _PATTERNS:
+            self.memory.write(start, bytes((pattern,)) * size)
+            read = self.memory.read(start, size)
+            failed = failed or any((byte ^ pattern) & bit for byte, bit in zip(read, bits, strict=True))
+    self.stack.append(self.mask * failed)
+
+
+@DEVICE.word("memory-test-issue", "( address count -- failed? )", "fcode-utils")
+def memory_test_issue(forth: Forth) -> None:
+    """What FCode tools call memory-test-suite."""
+    memory_test_suite(forth)
+
+
+DEVICE.forth("suspend-fcode", "( -- )", _A, "noop")
+
+
+@DEVICE.word("(emit)", "( char -- char )", "Apple: BootX")
+def log_emit(forth: Forth) -> None:
+    """Nothing: Apple's firmware keeps a log, which gets the character."""
+    forth.stack.append(forth.stack.pop())
+
+
+DEVICE.forth("debug-cr", "( -- )", "Apple: BootX", "noop")
+
+
+@DEVICE.word("spin", "( -- )", "Apple: BootX")
+def spin(forth: Forth) -> None:
+    """What was last said by to, or nothing: it turns a cursor while something is loaded."""
+    word = _fw(forth).spin
+    if word is not None:
+        forth.run(word)
+
+
+@DEVICE.word("filll", "( address count quad -- )", "Apple: BootX")
+def filll(forth: Forth) -> None:
+    """Fill memory with a number of 32 bits."""
+    quad, count, address = forth.stack.pop(), forth.stack.pop(), forth.stack.pop()
+    forth.pay(min(count, _LARGEST_FILL) // 16)
+    pattern = (quad & 0xFFFFFFFF).to_bytes(4) * (_PIECE // 4)
+    forth.memory.read(address + max(count - 1, 0), 1)  # all of it is memory, or none of it is written
+    for start in range(0, count, _PIECE):
+        forth.memory.write(address + start, pattern[: count - start])
+
+
+@DEVICE.word("(adler32)", "( sum address count -- sum )", "OpenBIOS, for Mac OS 9")
+def paren_adler32(forth: Forth) -> None:
+    """Go on with a checksum of Adler's over memory; it begins with 1."""
+    count, address, total = forth.stack.pop(), forth.stack.pop(), forth.stack.pop() & 0xFFFFFFFF
+    forth.memory.read(address + max(count - 1, 0), 1)
+    for start in range(0, count, _PIECE):
+        size = min(_PIECE, count - start)
+        forth.pay(size // 16)
+        total = adler32(forth.memory.read(address + start, size), total)
+    forth.stack.append(total)
+
+
+DEVICE.forth("adler32", "( sum address count -- sum )", "OpenBIOS, for Mac OS 9", "(adler32)")
 
 
 @DEVICE.word("firmware-version", "( -- n )", _A)
@@ -205,18 +292,22 @@ def test(forth: Forth) -> None:
 
 @DEVICE.word("test-all", "( -- )", _A)
 def test_all(forth: Forth) -> None:
-    """Run the selftest of each device that has one."""
+    """Run the selftest of each device that has one, or of those at and below the one that follows."""
     self = _fw(forth)
-    for node in list(self.firmware.tree):
+    path = forth.parse_name() or "/"
+    top = self.firmware.tree.find(path)
+    if top is None:
+        raise Throw(ThrowCode.ABORT, f'no device "{path}"')
+    for node in list(top.walk()):
         if "selftest" in node.methods:
             _test(self, node.path)
 
 
 def _test(self: FirmwareForth, path: str) -> None:
     try:
-        instance = self.firmware.open(path)
+        instance = self.firmware.open(path, last=False)
     except GuestFault as fault:
-        raise Throw(ThrowCode.ABORT, f"{path} can't be opened: {fault}") from None
+        raise Throw(ThrowCode.ABORT, f"{path} can't be tested: {fault}") from None
     try:
         if "selftest" not in instance.node.methods:
             self.type(f"{path} has no selftest\r\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from vof.errors import GuestFault, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
-from vof.packages import Instance
+from vof.packages import Instance, find_method
 from vof.tree import Node, decode_unit
 
 if TYPE_CHECKING:
@@ -46,34 +46,47 @@ def close_dev(forth: Forth) -> None:
         self.firmware.close(self.instance_of(forth.stack.pop()))
 
 
-@DEVICE.word("begin-select", "( path count -- )", "OpenBIOS")
-def begin_select(forth: Forth) -> None:
-    """select-dev, by a path on the stack."""
-    _select(_fw(forth), forth.pop_text())
-
-
 @DEVICE.word("select-dev", "( path count -- )", _A)
 def select_dev(forth: Forth) -> None:
     """Open a device, and have it be the current instance and its package the active one."""
     _select(_fw(forth), forth.pop_text())
 
 
-def _select(self: FirmwareForth, path: str) -> None:
+@DEVICE.word("begin-select-dev", "( path count -- )", "OpenFirmware")
+def begin_select_dev(forth: Forth) -> None:
+    """The same, without calling the device's open."""
+    _select(_fw(forth), forth.pop_text(), last=False)
+
+
+@DEVICE.word("begin-select", "( -- )", "OpenFirmware, OpenBIOS")
+def begin_select(forth: Forth) -> None:
+    """The same, with the path that follows."""
+    _select(_fw(forth), forth.parse_name(), last=False)
+
+
+def _select(self: FirmwareForth, path: str, *, last: bool = True) -> None:
     with faults():
-        instance = self.firmware.open(path)
-    self.my_self = instance
-    self.instance_store = instance.state.setdefault("forth", {})
+        instance = self.firmware.open(path, last=last)
+    self.enter_instance(instance)
     self.activate(instance.node)
 
 
-@DEVICE.word("unselect", "( -- )", _A)
-def unselect(forth: Forth) -> None:
-    """Close what select-dev opened."""
+@DEVICE.word("unselect-dev", "( -- )", _A)
+def unselect_dev(forth: Forth) -> None:
+    """Close what select-dev opened, if it did, and have no active package."""
     self = _fw(forth)
-    instance, self.my_self, self.instance_store = self.need_self(), None, None
+    instance = self.my_self
+    self.enter_instance(None)
     self.activate(None)
-    with faults():
-        self.firmware.close(instance)
+    if instance is not None and self.firmware.instances.get(instance.ihandle) is instance:
+        with faults():
+            self.firmware.close(instance)
+
+
+@DEVICE.word("unselect", "( -- )", "OpenFirmware")
+def unselect(forth: Forth) -> None:
+    """The same."""
+    unselect_dev(forth)
 
 
 def _open_package(self: FirmwareForth, node: Node, arguments: str) -> None:
@@ -137,7 +150,7 @@ def call_package(forth: Forth) -> None:
     instance = self.instance_of(forth.stack.pop())
     word = forth.word_of(forth.stack.pop())
     before = self.my_self, self.instance_store
-    self.my_self, self.instance_store = instance, instance.state.setdefault("forth", {})
+    self.enter_instance(instance)
     try:
         forth.run(word)
     finally:
@@ -146,35 +159,52 @@ def call_package(forth: Forth) -> None:
 
 @DEVICE.word("execute-device-method", "( … path count name count -- … false | … true )", _A)
 def execute_device_method(forth: Forth) -> None:
-    """Open a device, call one of its methods, and close it."""
+    """Call a method of a device that isn't open, as test does; false where there is no such device or method."""
     self = _fw(forth)
     name = self.pop_text()
     path = self.pop_text()
     try:
-        instance = self.firmware.open(path)
+        instance = self.firmware.open(path, last=False)
     except GuestFault:
         forth.stack.append(0)
         return
-    try:
-        self.call_instance(instance, name)
-    finally:
+    if find_method(instance.node, name) is None:
         with faults():
             self.firmware.close(instance)
+        forth.stack.append(0)
+        return
+    _call_unopened(self, instance, name)
     forth.stack.append(forth.mask)
 
 
 @DEVICE.word("apply", "( … -- … )", _A)
 def apply(forth: Forth) -> None:
-    """Call a method of a device: `apply method device`."""
+    """Call a method of a device that isn't open: `apply method device`."""
     self = _fw(forth)
     name, path = self.parse_name(), self.parse_name()
+    if not path:
+        raise Throw(ThrowCode.ABORT, "apply METHOD DEVICE")
     with faults():
-        instance = self.firmware.open(path)
+        instance = self.firmware.open(path, last=False)
+    _call_unopened(self, instance, name)
+
+
+def _call_unopened(self: FirmwareForth, instance: Instance, name: str) -> None:
     try:
         self.call_instance(instance, name)
     finally:
         with faults():
             self.firmware.close(instance)
+
+
+@DEVICE.word("interpose", "( arguments count phandle -- )", "1275 practice: Interposition")
+def interpose(forth: Forth) -> None:
+    """In a device's open: have a package be opened behind it, before what follows in the path."""
+    self = _fw(forth)
+    node = self.node_of(forth.stack.pop())
+    arguments = self.pop_text()
+    with faults():
+        self.firmware.interpose(node, arguments)
 
 
 @DEVICE.word("my-self", "( -- ihandle | 0 )", _A)
@@ -254,6 +284,11 @@ def map_in(forth: Forth) -> None:
 
 @DEVICE.word("free-virtual", "( address size -- )", _A)
 def free_virtual(forth: Forth) -> None:
-    """Undo it, by the parent's map-out."""
+    """Undo it, by the parent's map-out; an `address` property that told of it goes, too."""
+    self = _fw(forth)
+    address, node = forth.stack[-2], self.need_self().node
+    if node.properties.get("address", b"")[:4] == (address & 0xFFFFFFFF).to_bytes(4):
+        with faults():
+            self.firmware.delete_property(node, "address")
     forth.push_text("map-out")
     dollar_call_parent(forth)

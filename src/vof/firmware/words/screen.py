@@ -46,14 +46,30 @@ def columns(forth: Forth) -> None:
     _size(forth, "#columns", "screen-#columns", 80)
 
 
+_PROPERTIES = {"frame-buffer-adr": "address", "screen-width": "width", "screen-height": "height"}
+
+
+def _by_property(self: FirmwareForth, name: str) -> int:
+    """What a screen's package says where no driver in Forth has; BootX draws by it. 0 where it doesn't."""
+    node = self.active if self.my_self is None else self.my_self.node
+    value = b"" if node is None or name not in _PROPERTIES else node.properties.get(_PROPERTIES[name], b"")
+    return int.from_bytes(value) if len(value) == 4 else 0
+
+
 for _name in SCREEN_VALUES:
     if _name in ("#lines", "#columns"):
         continue
 
     def _read(forth: Forth, name: str = _name) -> None:
-        forth.stack.append(_fw(forth).screen.get(name, 0))
+        self = _fw(forth)
+        value = self.screen.get(name)
+        if value is None:
+            value = _by_property(self, name)
+        forth.stack.append(value)
 
-    _read.__doc__ = "Of the current instance's screen: what was last said by to; 0 at first."
+    _read.__doc__ = (
+        "Of the current instance's screen: what was last said by to; its package's property, or 0, at first."
+    )
     DEVICE.word(_name, "( -- n )", _A)(_read)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from vof.errors import Throw, ThrowCode, UsageError
 from vof.firmware.words.engine import DEVICE, faults
+from vof.firmware.words.instances import begin_select_dev, unselect_dev
 from vof.packages import Instance
 from vof.tree import (
     CellError,
@@ -72,14 +73,11 @@ def dev(forth: Forth) -> None:
 
 @DEVICE.word("device-end", "( -- )", _A)
 def device_end(forth: Forth) -> None:
-    """Have no active package."""
-    _fw(forth).activate(None)
-
-
-@DEVICE.word("unselect-dev", "( -- )", "Apple, SLOF")
-def unselect_dev(forth: Forth) -> None:
-    """Have no active package."""
-    _fw(forth).activate(None)
+    """Have no active package. What new-device began ends with it: BootX has no finish-device for its memory-map."""
+    self = _fw(forth)
+    while self.new_devices:
+        finish_device(forth)
+    self.activate(None)
 
 
 @DEVICE.word("active-package", "( -- phandle )", "Apple, OpenBIOS")
@@ -130,8 +128,7 @@ def devalias(forth: Forth) -> None:
         raise Throw(ThrowCode.ABORT, "there is no /aliases")
     name, path = self.parse_name(), self.parse_name()
     if path:
-        with faults():
-            self.firmware.tree.set(node, name, path.encode("latin-1") + b"\0")
+        set_alias(self, name, path)
     elif name and name not in node.properties:
         raise Throw(ThrowCode.ABORT, f'no alias "{name}"')
     else:
@@ -139,6 +136,22 @@ def devalias(forth: Forth) -> None:
             if alias == name or (not name and alias != "name"):
                 text = value.rstrip(b"\0").decode("latin-1")
                 forth.type(f"{alias:16}{text}\r\n")
+
+
+def set_alias(self: FirmwareForth, name: str, path: str) -> None:
+    """Have an alias stand for a path, or for nothing where that is empty.
+
+    Raises:
+        Throw: it can't be a name.
+    """
+    if len(name) > 63 or "/" in name or ":" in name:
+        raise Throw(ThrowCode.ABORT, f'"{name[:63]}" can\'t be an alias: it takes 63 characters, none of them / or :')
+    with faults():
+        aliases = self.firmware.tree.find("/aliases") or self.firmware.tree.add(self.firmware.tree.root, "aliases")
+        if path:
+            self.firmware.set_property(aliases, name, path.encode("latin-1") + b"\0")
+        else:
+            self.firmware.delete_property(aliases, name)
 
 
 # --- finding ---
@@ -219,7 +232,8 @@ def _push_property(forth: Forth, node: Node, name: str) -> None:
         forth.stack.append(forth.mask)
         return
     forth.pay(len(value) // 16)
-    address = forth.put_temporary(value) if len(value) < _LONGEST_TEMPORARY else forth.put_string(value)
+    self = _fw(forth)
+    address = forth.put_temporary(value) if len(value) < _LONGEST_TEMPORARY else self.put_large(value)
     forth.stack += (address, len(value), 0)
 
 
@@ -301,7 +315,8 @@ def _value(self: FirmwareForth) -> bytes:
 def delete_property(forth: Forth) -> None:
     """Take a property away from there."""
     self = _fw(forth)
-    _own(self).properties.pop(self.pop_text(), None)
+    with faults():
+        self.firmware.delete_property(_own(self), self.pop_text())
 
 
 @DEVICE.word("device-name", "( name count -- )", _A)
@@ -461,17 +476,19 @@ def decode_phys(forth: Forth) -> None:
 def new_device(forth: Forth) -> None:
     """Make a package below the active one, and have it be active until finish-device."""
     self = _fw(forth)
+    firmware = self.firmware
     above = self.active if self.active is not None else _own(self)
-    if len(self.firmware.tree) >= _MOST_NODES:
+    if len(firmware.tree) >= _MOST_NODES:
         raise Throw(ThrowCode.ABORT, f"the tree has {_MOST_NODES} nodes")
-    self.new_devices.append((self.active, self.my_self))
     with faults():
-        node = self.firmware.tree.add(above, "device")
+        firmware.need_room_for_instances(1)
+        node = firmware.tree.add(above, "device")
     del node.properties["name"]
-    handle = self.firmware.next_ihandle
-    self.firmware.next_ihandle += 1
-    self.my_self = Instance(handle, node, self.my_self)
-    self.firmware.instances[handle] = self.my_self
+    instance = Instance(firmware.next_ihandle, node, self.my_self)
+    firmware.next_ihandle += 1
+    firmware.instances[instance.ihandle] = instance
+    self.new_devices.append((instance, self.active, self.my_self))
+    self.my_self = instance
     self.activate(node)
 
 
@@ -481,14 +498,25 @@ def finish_device(forth: Forth) -> None:
     self = _fw(forth)
     if not self.new_devices:
         raise Throw(ThrowCode.ABORT, "finish-device without new-device")
-    node, instance = self.need_active(), self.my_self
-    before, self.my_self = self.new_devices.pop()
-    if instance is not None:
-        self.firmware.instances.pop(instance.ihandle, None)
-    if "name" not in node.properties:
-        with faults():
-            self.firmware.tree.remove(node)
-    self.activate(before)
+    instance, before, above = self.new_devices.pop()
+    node = instance.node
+    self.firmware.instances.pop(instance.ihandle, None)
+    self.enter_instance(_still(self, above))
+    self.activate(_in_tree(self, before))
+    if "name" not in node.properties and _in_tree(self, node) is not None:
+        self.remove(node)
+
+
+def _still(self: FirmwareForth, instance: Instance | None) -> Instance | None:
+    """An instance, if it wasn't closed."""
+    if instance is None or self.firmware.instances.get(instance.ihandle) is not instance:
+        return None
+    return instance
+
+
+def _in_tree(self: FirmwareForth, node: Node | None) -> Node | None:
+    """A package, if it wasn't removed."""
+    return node if node is not None and self.firmware.tree.by_phandle.get(node.phandle) is node else None
 
 
 @DEVICE.word("set-args", "( arguments count unit count -- )", _A)
@@ -497,15 +525,18 @@ def set_args(forth: Forth) -> None:
     self = _fw(forth)
     if not self.new_devices:
         raise Throw(ThrowCode.ABORT, "set-args without new-device")
-    instance = self.need_self()
+    instance = self.new_devices[-1][0]
     instance.unit, instance.arguments = self.pop_text(), self.pop_text()
 
 
 @DEVICE.word("begin-package", "( arguments count unit count path count -- )", _A)
 def begin_package(forth: Forth) -> None:
-    """new-device below the package that a path leads to, with unit address and arguments."""
+    """new-device below the package that a path leads to, which is selected, with unit address and arguments."""
     self = _fw(forth)
-    self.activate(_need(self, self.pop_text()))
+    path = self.pop_text()
+    _need(self, path)
+    self.push_text(path)
+    begin_select_dev(forth)
     new_device(forth)
     set_args(forth)
 
@@ -514,4 +545,4 @@ def begin_package(forth: Forth) -> None:
 def end_package(forth: Forth) -> None:
     """End what begin-package began."""
     finish_device(forth)
-    device_end(forth)
+    unselect_dev(forth)

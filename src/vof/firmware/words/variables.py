@@ -8,6 +8,7 @@ from vof.errors import Throw, ThrowCode
 from vof.firmware.options import VARIABLES
 from vof.firmware.words import control as control  # whose load-base and nvramrc aren't the variables' own
 from vof.firmware.words.engine import DEVICE, faults
+from vof.firmware.words.tree import set_alias
 
 if TYPE_CHECKING:
     from vof.firmware.options import Options
@@ -174,11 +175,7 @@ def _keep_alias(forth: Forth, name: str, path: str) -> None:
         options.set("nvramrc", "\n".join(lines))
         if path:
             options.set("use-nvramrc?", "true")
-            self.firmware.tree.set("/aliases", name, path.encode("latin-1") + b"\0")
-        else:
-            aliases = self.firmware.tree.find("/aliases")
-            if aliases is not None:
-                aliases.properties.pop(name, None)
+    set_alias(self, name, path)
 
 
 class _Variable:
