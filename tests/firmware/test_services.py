@@ -120,6 +120,8 @@ CASES = [
     ok("instance-to-path", Opened("screen:9600"), BUF, 24, gives=26, writes=b"/vdevice/vty@71000000:96"),
     ok("instance-to-path", Opened("disk:2"), BUF, 24, gives=24, writes=b"/pci@8/scsi@1/disk@3,0:2"),
     ok("instance-to-path", Opened("/memory"), BUF, 3, gives=9, writes=b"/me"),
+    ok("instance-to-interposed-path", Opened("/memory"), BUF, 3, gives=9, writes=b"/me"),
+    fails("instance-to-interposed-path", 0, BUF, 24),
     fails("instance-to-path", Package("/"), BUF, 24),
     # devices: a failed open is 0, not -1 (Linux tests for 0)
     fails("open", "/nowhere", with_=0),

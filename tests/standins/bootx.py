@@ -20,7 +20,8 @@ _WORDS = (
     ": sl_fill sl_sum 400 0 fill sl_sum 400 sl_check ; "
     ": sl_spin get-msecs d# 10 >> 5 mod to sl_count sl_count ; "
     ": sl_or sl_sum tuck l@ or swap l! ; "
-    "['] sl_spin drop "
+    ": sl_emit (emit) drop debug-cr ; : sl_start ['] sl_spin to spin ; "
+    ": sl_pwd ['] pwd 138 - execute ; "
     'finish-device device-end 0 0 " sl_words" $open-package'
 )
 _MEMORY_MAP = ' dev /chosen new-device " memory-map" device-name active-package device-end'

@@ -233,7 +233,7 @@ class OpenFirmware:
         steps = self.tree.steps(path)
         if steps is None:
             raise GuestFault('no device "{}"', path)
-        self.need_room_for_instances(len(steps) + INTERPOSED_LIMIT)
+        self.need_room_for_instances(len(steps))
         if last and "open" not in steps[-1].node.methods:
             raise GuestFault('no method "open" in {}', steps[-1].node.path)
         chain: list[Instance] = []
@@ -264,15 +264,27 @@ class OpenFirmware:
         interposed: bool = False,
     ) -> None:
         """Open the next package of a chain."""
-        if interposed and sum(instance.interposed for instance in chain) >= INTERPOSED_LIMIT:
-            raise GuestFault("{} packages were interposed", INTERPOSED_LIMIT)
+        if interposed:
+            self.need_room_for_instances(1)
+            if sum(instance.interposed for instance in chain) >= INTERPOSED_LIMIT:
+                raise GuestFault("{} packages were interposed", INTERPOSED_LIMIT)
         instance = Instance(self.next_ihandle, node, chain[-1] if chain else None, unit, arguments)
         instance.interposed, instance.opened = interposed, call
         self.next_ihandle += 1
-        if call and not self._call_open(instance):
+        if not self._open_instance(instance):
             raise GuestFault("{} could not be opened", node.path)
-        self.instances[instance.ihandle] = instance
         chain.append(instance)
+
+    def _open_instance(self, instance: Instance) -> bool:
+        """Have an instance be there, if its package's `open` says so; while that runs, its handle is good."""
+        self.instances[instance.ihandle] = instance
+        opened = False
+        try:
+            opened = not instance.opened or self._call_open(instance)
+        finally:
+            if not opened:
+                self.instances.pop(instance.ihandle, None)
+        return opened and instance.ihandle in self.instances
 
     def need_room_for_instances(self, count: int) -> None:
         """See whether so many more can be opened.
@@ -443,10 +455,7 @@ class OpenFirmware:
         self.need_room_for_instances(1)
         instance = Instance(self.next_ihandle, node, parent, node.unit, arguments)
         self.next_ihandle += 1
-        if "open" not in node.methods or not self._call_open(instance):
-            return None
-        self.instances[instance.ihandle] = instance
-        return instance
+        return instance if "open" in node.methods and self._open_instance(instance) else None
 
     def close_package(self, instance: Instance) -> None:
         """Close what `open_package` opened, and nothing above it."""

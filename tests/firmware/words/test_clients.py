@@ -109,6 +109,172 @@ def test_definitions_stay_from_call_to_call() -> None:
     assert interpret(world, "seven", nret=2) == (0, 8)
 
 
+YABOOT = (
+    "hex : D2NIP decode-int nip nip ;\r: GPP$ get-package-property 0= ;\r: ^on0 0= if -1 throw then ;\r"
+    ": $CM $call-method ;\r",
+    ' " /chosen" find-package if dup " memory" rot GPP$ if D2NIP swap " mmu" rot GPP$ if D2NIP else 0 then '
+    "else 0 0 then else 0 0 then\r value mmu# value mem# ",
+    ": ^mem mem# $CM ; : ^mmu mmu# $CM ; ",
+)
+"""The three strings of yaboot's start."""
+
+
+def test_yaboots_words_find_memory_and_mmu() -> None:
+    world = World()
+    chosen = world.node("/chosen").properties
+    (mmu,) = world.call("open", "/vdevice/vty").results  # any will do
+    (memory,) = world.call("open", "/memory").results
+    chosen["mmu"], chosen["memory"] = encode_cells(mmu), encode_cells(memory)
+    for text in YABOOT:
+        assert interpret(world, text) == (0,)
+    assert interpret(world, "mem# mmu# 10", nret=4) == (0, 0x10, mmu, memory)
+    called = []
+    for path in ("/memory", "/vdevice/vty"):
+        world.node(path).methods["asked"] = lambda instance, stack: called.append((instance.ihandle, stack.pop()))
+    assert interpret(world, '5 " asked" ^mem 6 " asked" ^mmu') == (0,)
+    assert called == [(memory, 5), (mmu, 6)]
+    assert signed(interpret(world, "0 ^on0")[0]) == -1
+    assert interpret(world, "1 ^on0 10 ms") == (0,)
+
+
+@pytest.mark.parametrize("missing", ["mmu", "memory", "/chosen"])
+def test_yaboots_words_where_there_is_none(missing: str) -> None:
+    world = World()
+    if missing == "/chosen":
+        world.tree.remove(world.node("/chosen"))
+    else:
+        world.node("/chosen").properties.update({"mmu": encode_cells(5), "memory": encode_cells(6)})
+        del world.node("/chosen").properties[missing]
+    for text in YABOOT:
+        assert interpret(world, text) == (0,)
+    expected = (6, 0) if missing == "mmu" else (0, 0)
+    assert interpret(world, "mem# mmu#", nret=3) == (0, *expected[::-1])
+
+
+def test_colours_as_yaboot_and_haiku_set_them() -> None:
+    world = World()
+    assert interpret(world, "f to foreground-color 0 to background-color") == (0,)
+    assert interpret(world, "foreground-color background-color", nret=3) == (0, 0, 15)
+    assert interpret(world, "toggle-cursor to foreground-color to background-color toggle-cursor", 3, 4) == (0,)
+    assert interpret(world, "foreground-color background-color", nret=3) == (0, 4, 3)
+    assert interpret(world, "toggle-cursor to line# to column# toggle-cursor", 5, 6) == (0,)
+    assert interpret(world, "line# column#", nret=3) == (0, 6, 5)
+    assert interpret(world, "#columns #lines", nret=3) == (0, 24, 80)
+
+
+def test_linux_sets_properties_of_an_old_firmware() -> None:
+    """prom_init's way for FirmWorks' firmware: addresses and lengths in the text; and a value of a package."""
+    world = World()
+    world.memory.write(0x9000, b"\0\0\0\x2a")
+    world.memory.write(0x9100, b"linux,answer")
+    assert interpret(world, "dev /chosen 0x9000 0x4 0x9100 0xc property ") == (0,)
+    assert world.node("/chosen").properties["linux,answer"] == b"\0\0\0\x2a"
+    assert interpret(world, "dev /memory 1 value allow-reclaim device-end") == (0,)
+    assert interpret(world, "dev /memory 0 to allow-reclaim allow-reclaim", nret=2) == (0, 0)
+
+
+BOOTX_WORDS = """\
+drop hex unselect-dev " /packages" find-device new-device " sl_words" device-name : open true ; : close ;
+0 value level : slw_level dup 0= if 0 stdout ! then to level ;
+: slw_emit (emit) 2 level <= if emit else drop then ; : slw_cr debug-cr 2 level <= if cr then ;
+0 value kbd 20 buffer: keys : slw_keys to kbd keys dup 20 0 fill ;
+: slw_more { ; dpth } depth -> dpth kbd if " get-key-map" kbd $call-method depth dpth - 1 = if 20 then
+4 / 0 do dup i 4 * + l@ keys i 4 * + tuck l@ or swap l! loop drop then ;
+0 value screen# 0 value image 0 value stage 0 value time 0 value delay
+: slw_spin screen# 0<> image 0<> and if get-msecs dup time - delay >= if to time slw_more
+stage 1+ 3 mod dup to stage 40 * image + 1 2 4 4 " draw-rectangle" screen# $call-method else drop then then ;
+: slw_spin_init to image to screen# d# 111 to delay ['] slw_spin to spin ;
+: slw_pwd ['] pwd 138 - execute ;
+: slw_sum { adr len } len 0 tuck do dup 1 and if 10000 or then 1 >> adr i + c@ + ffff and loop ;
+device-end 0 0 " sl_words" $open-package"""
+"""Words of the kinds that BootX's package has, in its ways; its methods are called by the client program."""
+
+
+def test_bootxs_package() -> None:
+    world = World()
+    world.memory.write(0x9000, bytes(range(0x20)))
+    drawn: list[list[int]] = []
+    methods = world.node("/vdevice/vty").methods
+    methods["get-key-map"] = lambda instance, stack: stack.append(0x9000)  # without a length, as an older one answers
+    methods["draw-rectangle"] = lambda instance, stack: drawn.append([stack.pop() for _ in range(5)][::-1])
+    stdout = int.from_bytes(world.node("/chosen").properties["stdout"])
+    caught, words = interpret(world, BOOTX_WORDS, 3, nret=2)
+    assert caught == 0 and words
+
+    def call(method: str, *arguments: int, nret: int = 1) -> tuple[int, ...]:
+        results = world.call("call-method", method, words, *arguments, nret=nret).results
+        assert results[0] == 0
+        return results[1:]
+
+    call("slw_level", 3)
+    for character in b"hi":
+        call("slw_emit", character)
+    call("slw_cr")
+    assert bytes(world.console.output) == b"hi\r\n"
+    call("slw_level", 1)
+    call("slw_emit", 0x41)
+    assert bytes(world.console.output) == b"hi\r\n"
+    (keys,) = call("slw_keys", stdout, nret=2)
+    assert world.memory.read(keys, 0x20) == bytes(0x20)
+    call("slw_more")
+    assert world.memory.read(keys, 0x20) == bytes(range(0x20))
+    call("slw_spin_init", 0x8000, stdout)
+    assert interpret(world, "d# 200 ms spin 10 ms spin d# 200 ms spin") == (0,)
+    assert drawn == [[0x8040, 1, 2, 4, 4], [0x8080, 1, 2, 4, 4]]
+    total = 0
+    for byte in b"hello":
+        total = (((total | 0x10000 if total & 1 else total) >> 1) + byte) & 0xFFFF
+    world.memory.write(0x9000, b"hello")
+    assert call("slw_sum", 5, 0x9000, nret=2)[0] & 0xFFFF == total
+
+
+def test_bootxs_display() -> None:
+    """Drawing by Forth where a display has no method for it, and by the address that its package says."""
+    world = World()
+    screen = world.tree.add("/", "display", {"address": encode_cells(0x20000), "device_type": b"display\0"})
+    screen.methods.update(world.node("/vdevice/vty").methods)
+    text = (
+        " to active-package value rowbytes value depthbytes"
+        " : rect-setup >r >r rowbytes * swap depthbytes * + frame-buffer-adr + r> depthbytes * -rot r> ;"
+        " : FILL-RECTANGLE rect-setup rot depthbytes case 1 of dup 8 << or dup 10 << or endof"
+        " 2 of dup 10 << or endof endcase -rot 0 ?do dup 3 pick 3 pick filll rowbytes + loop 3drop ;"
+        " frame-buffer-adr 0 to active-package"
+    )
+    assert interpret(world, text, screen.phandle, 40, 1, nret=2) == (0, 0x20000)
+    assert world.firmware.forth.active is None
+    (handle,) = world.call("open", "/display").results
+    assert world.call("call-method", "fill-rectangle", handle, 2, 4, 1, 8, 0xAB, nret=1).results == (0,)
+    rows = world.memory.read(0x20000, 40 * 4)
+    lines = [rows[40 * n : 40 * n + 40] for n in range(4)]
+    assert lines == [bytes(40), *[bytes(8) + b"\xab" * 4 + bytes(28)] * 2, bytes(40)]
+    assert interpret(world, '" _screen-ihandle" $find if execute else 0 then', nret=2) == (0, 0)
+    text = "get-package-property if 0 0 then"
+    name = world.call.put(b"address")
+    caught, length, address = interpret(world, text, screen.phandle, 7, name, nret=3)
+    assert (caught, length) == (0, 4) and world.memory.read_cells(address, 1) == (0x20000,)
+    assert interpret(world, text, screen.phandle, 3, name, nret=3) == (0, 0, 0)
+
+
+def test_what_mac_os_9s_boot_script_begins_with() -> None:
+    """A number on the return stack between structures, `decode-string` in a loop, letters made small at `here`."""
+    world = World()
+    world.tree.root.properties["compatible"] = b"PowerMac1,1\0MacRISC\0Power Macintosh\0"
+    text = (
+        'here >r dev / " compatible" active-package get-package-property abort" no COMPATIBLE"\r'
+        " false dup 0= if drop false >r begin dup while decode-string here over 2swap bounds ?do\r"
+        ' i c@ dup [char] A [char] Z between if h# 20 xor then c, loop 2dup " macrisc" $= r> or >r 2drop\r'
+        ' repeat 2drop r> then r> here - allot 0= abort" this image is not for this platform"\r'
+        " device-end 0 constant /chosen /chosen"
+    )
+    before = interpret(world, "here", nret=2)[1]
+    assert interpret(world, text, nret=2) == (0, 0)
+    assert interpret(world, "here", nret=2)[1] - before < 0x80
+    assert interpret(world, 'decimal 1 " 305419896" [\'] eval catch hex', nret=4) == (0, 0, 0x12345678, 1)
+    world.tree.root.properties["compatible"] = b"PowerMac1,1\0"
+    assert signed(interpret(world, text)[0]) == ThrowCode.ABORT_QUOTE
+    assert "not for this platform" in world.fault
+
+
 def test_a_package_in_forth_is_a_device() -> None:
     """BootX's way: the methods are called by the client program, with an instance of their own."""
     world = World()

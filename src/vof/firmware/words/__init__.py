@@ -5,6 +5,7 @@ from vof.firmware.words import control as control
 from vof.firmware.words import debugging as debugging
 from vof.firmware.words import drivers as drivers
 from vof.firmware.words import instances as instances
+from vof.firmware.words import returns as returns
 from vof.firmware.words import screen as screen
 from vof.firmware.words import tree as tree
 from vof.firmware.words import variables as variables

@@ -97,6 +97,7 @@ class FirmwareForth(Forth):
         span: characters that `expect` took.
         shows_stack: whether the stack is shown after each line of the prompt's.
         font_address: where the firmware's own font is; 0 before somebody wants it.
+        returns: the return stack outside of definitions, the top last.
         spin: what the word `spin` runs.
         mask_address: where the variable of `mask` is; 0 likewise.
     """
@@ -110,6 +111,7 @@ class FirmwareForth(Forth):
         self.alarms: list[Alarm] = []
         self.mask_address = 0
         self.spin: Word | None = None
+        self.returns: list[int] = []
         self.loaded: tuple[str, int, bool] = ("", 0, False)
         self.program: Started | None = None
         self.script: str | None = None
@@ -144,6 +146,11 @@ class FirmwareForth(Forth):
             return Space(self.memory, claims.claim(0, _SPACE, 0x1000), _SPACE)
         except GuestFault as fault:
             raise Throw(ThrowCode.DICTIONARY_OVERFLOW, str(fault)) from None
+
+    def abort(self) -> None:
+        """As Forth's, with the return stack outside of definitions."""
+        super().abort()
+        self.returns.clear()
 
     def _type(self, text: str) -> None:
         with faults():

@@ -29,6 +29,9 @@ _LONGEST = 1 << 16
 _MOST_NODES = 4096
 _SHOWN = 4096
 _LONGEST_TEMPORARY = 0x1000
+_PROPERTY_STEPS = 60
+"""What it costs to set one."""
+_ALIAS_STEPS = 200
 
 
 def _fw(forth: Forth) -> FirmwareForth:
@@ -144,6 +147,7 @@ def set_alias(self: FirmwareForth, name: str, path: str) -> None:
     Raises:
         Throw: it can't be a name.
     """
+    self.pay(_ALIAS_STEPS)
     if len(name) > 63 or "/" in name or ":" in name:
         raise Throw(ThrowCode.ABORT, f'"{name[:63]}" can\'t be an alias: it takes 63 characters, none of them / or :')
     with faults():
@@ -275,6 +279,7 @@ def _own(self: FirmwareForth) -> Node:
 
 def _set(self: FirmwareForth, name: str, value: bytes) -> None:
     node = _own(self)
+    self.pay(_PROPERTY_STEPS + len(value) // 64)
     if not name or len(name) > 63:
         raise Throw(ThrowCode.ABORT, f"a property's name of {len(name)} characters")
     with faults():
@@ -308,6 +313,7 @@ def _value(self: FirmwareForth) -> bytes:
     length, address = self.stack.pop(), self.stack.pop()
     if length > _LONGEST:
         raise Throw(ThrowCode.ABORT, f"a value of {length} bytes")
+    self.pay(_PROPERTY_STEPS + length // 64)
     return self.memory.read(address, length) if length else b""
 
 
@@ -315,6 +321,7 @@ def _value(self: FirmwareForth) -> bytes:
 def delete_property(forth: Forth) -> None:
     """Take a property away from there."""
     self = _fw(forth)
+    self.pay(_PROPERTY_STEPS)
     with faults():
         self.firmware.delete_property(_own(self), self.pop_text())
 
