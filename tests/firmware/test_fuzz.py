@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 
-from fakes import World
+from fakes import FakeConsole, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vof.firmware import SERVICES, Enter, Exit, Jump, Reset, Return
+from vof.firmware import words as words  # the device's words are in its table
+from vof.forth import TABLES
+from vof.outcomes import Boot, PowerOff
 
 OUTCOMES = (Return, Jump, Enter, Exit, Reset)
 TEXTS = ("", "/", "screen", "disk:2", "/memory", "name", "reg", "available", "open", "read", "key?", "x" * 80, "a\0b")
@@ -28,7 +31,7 @@ calls = st.tuples(st.sampled_from(list(SERVICES)), st.lists(cells, max_size=8), 
 
 
 def world_with_texts() -> World:
-    world = World()
+    world = World(FakeConsole(later=[b"k"] * 10_000))
     for index, text in enumerate(TEXTS):
         world.memory.write(TEXT_AT + 0x100 * index, text.encode() + b"\0")
     return world
@@ -59,6 +62,80 @@ def test_any_memory(data: bytes, offset: int, word: int) -> None:
     assert isinstance(world.firmware.call(0x100 + offset), OUTCOMES)
     world.memory.write(World.SIZE - len(data), data)
     assert isinstance(world.firmware.call(World.SIZE - len(data) + offset), OUTCOMES)
+
+
+FORTH = sorted(
+    {name for table in ("core", "device") for name in TABLES[table].words} | {"open", "close", "write", "read"}
+)
+PIECES = (
+    *("0", "1", "4", "-1", "7fffffff", "80000000", "4000000", "3fffff0", "40000000", "40000001", "40000008"),
+    *(
+        '" /p"',
+        '" /cpus"',
+        '" screen"',
+        '" name"',
+        '" reg"',
+        '" open"',
+        '" x"',
+        '" "',
+        "dev /p",
+        "dev /cpus",
+        "dev /memory",
+    ),
+    *(
+        "' noop",
+        "' t",
+        ": t",
+        "instance",
+        "to t",
+        "my-self",
+        "active-package",
+        "pad 40",
+        "here 10",
+        "here ffff",
+        "stdout @",
+    ),
+)
+START = (
+    'dev / new-device " p" device-name instance variable v 10 instance buffer: b 3 instance value n '
+    ": open v @ drop true ; : close 5 to n ; : read 2drop 0 ; : deep my-self $call-method ; finish-device device-end"
+)
+texts = st.lists(st.one_of(st.sampled_from(FORTH), st.sampled_from(PIECES), st.sampled_from(PIECES)), max_size=14)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(texts, st.lists(cells, max_size=4), st.integers(0, 4)), min_size=1, max_size=6))
+def test_any_forth(script: list[tuple[list[str], list[int], int]]) -> None:
+    world = world_with_texts()
+    world.call("interpret", START)
+    forth = world.firmware.forth
+    forth.steps = 300_000  # as much as a few looks at a key cost
+    nodes = len(world.tree)
+    for pieces, arguments, nret in script:
+        text = world.call.put(" ".join(pieces).encode() + b"\0")
+        name = world.call.put(b"interpret\0")
+        world.memory.write_cells(BLOCK_AT, (name, 1 + len(arguments), nret, text, *arguments, *[0] * nret))
+        assert isinstance(world.firmware.call(BLOCK_AT), (*OUTCOMES, Boot, PowerOff))
+        assert world.firmware.depth == 0 and world.firmware.interposing is None
+        assert forth.stack == []
+    handle = world.firmware.next_ihandle
+    for method in ("read", "deep", "n"):
+        for instance in list(world.firmware.instances)[-3:]:
+            world.call("call-method", method, instance, handle, nret=2)
+    assert len(world.tree) < nodes + 5000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(cells, max_size=6), st.integers(0, 4))
+def test_any_arguments_for_every_method(arguments: list[int], nret: int) -> None:
+    world = world_with_texts()
+    for node in list(world.tree):
+        for path in (node.path, f"{node.path}:1,x"):
+            (handle,) = world.call("open", path).results
+            for method in node.methods:
+                world.call("call-method", method, handle, *arguments, nret=nret)
+            world.call("close", handle)
+    assert world.firmware.depth == 0
 
 
 def test_a_guest_s_numbers_do_not_make_the_host_s_memory_grow() -> None:

@@ -177,7 +177,8 @@ class OpenFirmware:
         except (GuestFault, PortError) as fault:
             why, value = fault, row.failure
         except Throw as thrown:  # only variadic services let one through: it is their catch result
-            why, value = GuestFault("threw {}: {}", thrown.code, thrown.reason), thrown.code
+            said = thrown.reason if thrown.reason.startswith("threw ") else f"threw {thrown.code}: {thrown.reason}"
+            why, value = GuestFault("{}", said), thrown.code
         except Departed as departed:
             outcome, value = departed.outcome, None
             if type(outcome) is Return:  # `go` where nothing was loaded: on with the caller
