@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from fakes import FakeConsole, World
+from fakes import FakeClock, FakeConsole, World
 
 from vof.errors import ThrowCode
 from vof.outcomes import Boot, PowerOff, Reset
@@ -149,6 +149,55 @@ def test_yaboots_words_where_there_is_none(missing: str) -> None:
         assert interpret(world, text) == (0,)
     expected = (6, 0) if missing == "mmu" else (0, 0)
     assert interpret(world, "mem# mmu#", nret=3) == (0, *expected[::-1])
+
+
+OFBOOT = """\
+hex : .printf fb8-write drop ; " screen" output 4000 release-load-area
+: bootyaboot " Booting Linux..." .printf 100 ms " hd:2,\\yaboot" $boot ;
+: bootmacos " Booting Mac OS..." .printf 100 ms " hd:4,\\:tbxi" $boot ;
+variable interval 0 interval !
+: choose begin key? if key case ascii l of " l" .printf bootyaboot endof ascii m of bootmacos endof endcase then
+get-msecs interval @ > until ;
+get-msecs d# 3000 + interval ! " Press l or m: " .printf choose bootyaboot"""
+"""A menu in the manner of yaboot's first stage: what is typed, or in three seconds the default, is booted."""
+
+
+@pytest.mark.parametrize(
+    ("typed", "boots", "said"),
+    [
+        (b"m", "hd:4,\\:tbxi", b"Press l or m: Booting Mac OS..."),
+        (b"xl", "hd:2,\\yaboot", b"Press l or m: lBooting Linux..."),
+        (b"", "hd:2,\\yaboot", b"Press l or m: Booting Linux..."),
+    ],
+)
+def test_a_menu_like_ofboots(typed: bytes, boots: str, said: bytes) -> None:
+    world = World(FakeConsole(waiting=typed))
+    clock = world.firmware.clock
+    assert isinstance(clock, FakeClock)
+    looks = iter(range(0, 1 << 20, 100))
+    clock.milliseconds = lambda: next(looks)  # type: ignore[method-assign]
+    world.call("interpret", OFBOOT)
+    assert world.outcome == Boot(boots) and bytes(world.console.output) == said
+
+
+def test_nodes_that_boot_scripts_add() -> None:
+    """BootX's script, for a machine whose firmware has too few; and Haiku's way to boot."""
+    world = World()
+    world.tree.add("/pci@8", "mac-io", {"#address-cells": encode_cells(1), "#size-cells": encode_cells(1)})
+    text = (
+        'dev /pci/mac-io\rnew-device " mesh" device-name finish-device\rdev /pci/mac-io/mesh\r'
+        '" mesh" encode-string " name" property\r" chrp,mesh0" encode-string " compatible" property\r'
+        '0 encode-int " reg" property\rdev /pci/mac-io new-device " sound" device-name finish-device\r'
+        'dev /pci/mac-io/sound " sound" encode-string " device_type" property'
+    )
+    assert interpret(world, text) == (0,)
+    mesh, sound = world.node("/pci/mac-io/mesh"), world.node("/pci/mac-io/sound")
+    assert (mesh.name, sound.name) == ("mesh@0", "sound")
+    assert mesh.properties["compatible"] == b"chrp,mesh0\0" and sound.properties["device_type"] == b"sound\0"
+    world.call("interpret", 'load-base release-load-area " boot cd:,\\\\haikuloader.elf" eval')
+    assert "no machine" in world.fault, "load-base, here, where there is nothing that could be booted"
+    world.call("interpret", '" boot cd:,\\\\haikuloader.elf" eval')
+    assert world.outcome == Boot("cd:,\\\\haikuloader.elf")
 
 
 def test_colours_as_yaboot_and_haiku_set_them() -> None:

@@ -21,7 +21,9 @@ _LONGEST_WAIT = 10_000
 """Milliseconds of one `ms`."""
 _KEY_LOOK = 10
 _STEPS_PER_MILLISECOND = 20
-"""As many as `key` pays: no text waits for more than a quarter of an hour."""
+"""What it costs to wait: no text does for more than some half an hour."""
+_KEY_STEPS = 20
+"""What a key costs, so that one who never types return doesn't hold `accept` for ever."""
 _LONGEST_LINE = 1 << 12
 _LONGEST_DOWNLOAD = 1 << 18
 _CTRL_D = 4
@@ -116,9 +118,10 @@ def key_question(forth: Forth) -> None:
 def key(forth: Forth) -> None:
     """Wait for a key."""
     self = _fw(forth)
+    forth.pay(_KEY_STEPS)
     with faults():
         while not self.firmware.key_waits():
-            forth.pay(200)
+            forth.pay(_KEY_LOOK * _STEPS_PER_MILLISECOND)
             self.firmware.clock.sleep(_KEY_LOOK)
             self.firmware.ring()
     forth.stack.append(self.firmware.take_key())
@@ -223,6 +226,18 @@ def bye(forth: Forth) -> None:
 def boot(forth: Forth) -> None:
     """Load a program and start it: `boot [DEVICE] [ARGUMENTS]`."""
     _depart(Boot(forth.parse_line().strip()))
+
+
+@DEVICE.word("$boot", "( text count -- )", "OpenBIOS, Apple: ofboot")
+def dollar_boot(forth: Forth) -> None:
+    """The same, with what follows boot from the stack."""
+    _depart(Boot(forth.pop_text().strip()))
+
+
+@DEVICE.word("release-load-area", "( address -- )", "Apple: ofboot, Haiku")
+def release_load_area(forth: Forth) -> None:
+    """Nothing: what load loads to isn't claimed."""
+    forth.stack.pop()
 
 
 def _boots(self: FirmwareForth) -> Boots:

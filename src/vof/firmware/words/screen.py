@@ -106,6 +106,14 @@ def page(forth: Forth) -> None:
     forth.type(_ON_THE_CONSOLE["erase-screen"])
 
 
+@DEVICE.word("fb8-write", "( text count -- count )", "Apple: ofboot")
+def fb8_write(forth: Forth) -> None:
+    """Type a text, as the console's write does; the count is how much was."""
+    count = forth.stack[-1]
+    forth.type(forth.pop_text())
+    forth.stack.append(count)
+
+
 @DEVICE.word("cursor-on", "( -- )", "GRUB, Apple")
 def cursor_on(forth: Forth) -> None:
     """Nothing: the terminal shows its own cursor."""
