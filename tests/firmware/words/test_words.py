@@ -6,6 +6,7 @@ import pytest
 
 from vof.errors import Throw
 from vof.firmware.words import FirmwareForth
+from vof.forth import TABLES
 from vof.vm.alone import firmware_alone
 
 TRUE = 0xFFFFFFFF
@@ -215,3 +216,18 @@ def test_version() -> None:
     forth, console = alone()
     forth.evaluate(".version")
     assert console.written.startswith(b"vof ")
+
+
+def test_words_that_firmwares_share_have_nothing_of_one_s_memory() -> None:
+    """A definition in a table is compiled once: a text, or a token, in it would be the first firmware's."""
+    for table in TABLES.values():
+        for word in table.words.values():
+            texts = word.text.split()
+            assert not any(name.endswith('"') for name in texts) and not {"'", "[']"} & set(texts), word.name
+
+
+def test_a_second_firmware_has_the_same_words() -> None:
+    for prefix in ("", "create room 100 allot "):
+        forth, _ = alone()
+        forth.evaluate(prefix + BUS + '" dma" ask " dmas" ask')
+        assert forth.stack == [0x108, 1]

@@ -7,7 +7,8 @@ from zlib import adler32
 
 from vof.errors import GuestFault, MemoryFault, PortError, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
-from vof.firmware.words.tree import finish_device
+from vof.firmware.words.instances import call_parent
+from vof.firmware.words.tree import finish_device, set_property
 from vof.forth import Kind, Word
 from vof.packages import Instance
 
@@ -30,19 +31,37 @@ def _fw(forth: Forth) -> FirmwareForth:
     return cast("FirmwareForth", forth)
 
 
-for _name, _effect, _text in (
-    ("memmap", "( physical… size -- address )", '" map-in" $call-parent'),
-    ("dma-alloc", "( size -- address )", '" dma-alloc" $call-parent'),
-    ("dma-free", "( address size -- )", '" dma-free" $call-parent'),
-    ("dma-map-in", "( address size cacheable? -- dma-address )", '" dma-map-in" $call-parent'),
-    ("dma-map-out", "( address dma-address size -- )", '" dma-map-out" $call-parent'),
-    ("dma-sync", "( address dma-address size -- )", '" dma-sync" $call-parent'),
-    ("even", "( n -- n )", "1+ -2 and"),
-    ("convert", "( low high address -- low high address )", "char+ 10000 >number drop"),
-    ("driver", "( text count -- )", 'encode-string " name" property'),
-    ("intr", "( interrupt vector -- )", '>r encode-int r> encode-int encode+ " intr" property'),
+for _name, _effect, _method in (
+    ("memmap", "( physical… size -- address )", "map-in"),
+    ("dma-alloc", "( size -- address )", "dma-alloc"),
+    ("dma-free", "( address size -- )", "dma-free"),
+    ("dma-map-in", "( address size cacheable? -- dma-address )", "dma-map-in"),
+    ("dma-map-out", "( address dma-address size -- )", "dma-map-out"),
+    ("dma-sync", "( address dma-address size -- )", "dma-sync"),
 ):
-    DEVICE.forth(_name, _effect, _A, _text)
+    # In Python: a text in a word that all firmwares share would be in the memory of the first that compiled it.
+
+    def _of_parent(forth: Forth, method: str = _method) -> None:
+        call_parent(_fw(forth), method)
+
+    _of_parent.__doc__ = f"The parent's {_method}."
+    DEVICE.word(_name, _effect, _A)(_of_parent)
+
+DEVICE.forth("even", "( n -- n )", _A, "1+ -2 and")
+DEVICE.forth("convert", "( low high address -- low high address )", _A, "char+ 10000 >number drop")
+
+
+@DEVICE.word("driver", "( text count -- )", _A)
+def driver(forth: Forth) -> None:
+    """Set `name`; it is obsolete."""
+    set_property(_fw(forth), "name", forth.pop_text().encode("latin-1") + b"\0")
+
+
+@DEVICE.word("intr", "( interrupt vector -- )", _A)
+def intr(forth: Forth) -> None:
+    """Set `intr`; it is obsolete."""
+    vector, interrupt = forth.stack.pop() & 0xFFFFFFFF, forth.stack.pop() & 0xFFFFFFFF
+    set_property(_fw(forth), "intr", interrupt.to_bytes(4) + vector.to_bytes(4))
 
 
 @DEVICE.word("mac-address", "( -- address count )", _A)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
 
-__all__: list[str] = []
+__all__ = ["call_parent"]
 
 _A = "1275 A"
 
@@ -135,9 +135,16 @@ def dollar_call_method(forth: Forth) -> None:
 @DEVICE.word("$call-parent", "( … name count -- … )", _A)
 def dollar_call_parent(forth: Forth) -> None:
     """Call a method of the current instance's parent."""
-    self = _fw(forth)
+    call_parent(_fw(forth), forth.pop_text())
+
+
+def call_parent(self: FirmwareForth, name: str) -> None:
+    """Call a method of the current instance's parent.
+
+    Raises:
+        Throw: there is no parent, it has no such method, or that threw.
+    """
     above = self.need_self().parent
-    name = self.pop_text()
     if above is None:
         raise Throw(ThrowCode.UNSUPPORTED_OPERATION, f'"{name}" of a parent, and there is none')
     self.call_instance(above, name)
@@ -271,15 +278,13 @@ def map_low(forth: Forth) -> None:
     self = _fw(forth)
     size = forth.stack.pop()
     forth.stack += (_unit(self)[0], size)
-    forth.push_text("map-in")
-    dollar_call_parent(forth)
+    call_parent(self, "map-in")
 
 
 @DEVICE.word("map-in", "( physical… size -- address )", _A)
 def map_in(forth: Forth) -> None:
     """The same, with all cells of the address."""
-    forth.push_text("map-in")
-    dollar_call_parent(forth)
+    call_parent(_fw(forth), "map-in")
 
 
 @DEVICE.word("free-virtual", "( address size -- )", _A)
@@ -290,5 +295,4 @@ def free_virtual(forth: Forth) -> None:
     if node.properties.get("address", b"")[:4] == (address & 0xFFFFFFFF).to_bytes(4):
         with faults():
             self.firmware.delete_property(node, "address")
-    forth.push_text("map-out")
-    dollar_call_parent(forth)
+    call_parent(self, "map-out")

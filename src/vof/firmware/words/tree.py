@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
 
-__all__: list[str] = []
+__all__ = ["set_alias", "set_property"]
 
 _A = "1275 A"
 _LONGEST = 1 << 16
@@ -277,7 +277,12 @@ def _own(self: FirmwareForth) -> Node:
     return self.my_self.node if self.my_self is not None else self.need_active()
 
 
-def _set(self: FirmwareForth, name: str, value: bytes) -> None:
+def set_property(self: FirmwareForth, name: str, value: bytes) -> None:
+    """Set a property of the current instance's package, or of the active one; `reg` makes its unit address, too.
+
+    Raises:
+        Throw: it has no name, or it can't be set.
+    """
     node = _own(self)
     self.pay(_PROPERTY_STEPS + len(value) // 64)
     if not name or len(name) > 63:
@@ -306,7 +311,7 @@ def property_(forth: Forth) -> None:
     """Set a property of the current instance's package, or of the active one."""
     self = _fw(forth)
     name = self.pop_text()
-    _set(self, name, _value(self))
+    set_property(self, name, _value(self))
 
 
 def _value(self: FirmwareForth) -> bytes:
@@ -350,14 +355,14 @@ def name_(forth: Forth) -> None:
 def device_type(forth: Forth) -> None:
     """Set `device_type`."""
     self = _fw(forth)
-    _set(self, "device_type", self.pop_text().encode("latin-1") + b"\0")
+    set_property(self, "device_type", self.pop_text().encode("latin-1") + b"\0")
 
 
 @DEVICE.word("model", "( value count -- )", _A)
 def model(forth: Forth) -> None:
     """Set `model`, by an encoded value."""
     self = _fw(forth)
-    _set(self, "model", _value(self))
+    set_property(self, "model", _value(self))
 
 
 @DEVICE.word("reg", "( physical… size -- )", _A)
@@ -370,7 +375,7 @@ def reg(forth: Forth) -> None:
     size = [self.stack.pop() for _ in range(1)]
     physical = [self.stack.pop() for _ in range(addresses)]  # the high cell is on top
     cells = [*physical, *[0] * (sizes - 1), *size][: addresses + sizes]
-    _set(self, "reg", b"".join((cell & 0xFFFFFFFF).to_bytes(4) for cell in cells))
+    set_property(self, "reg", b"".join((cell & 0xFFFFFFFF).to_bytes(4) for cell in cells))
 
 
 # --- encoding ---
