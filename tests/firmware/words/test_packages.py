@@ -246,12 +246,15 @@ def test_free_virtual_forgets_the_address() -> None:
     assert interpret(world, '1000 " free" d $call-method') == (0,) and "address" not in node.properties
 
 
-def test_output_to_where_it_is_opens_nothing() -> None:
+def test_output_closes_what_an_earlier_one_opened() -> None:
     world = World()
     before = set(world.firmware.instances)
+    assert interpret(world, '" screen" output " screen" input') == (0,)
+    counts = set()
     for _ in range(5):
-        assert interpret(world, '" screen" output " screen" input " screen" io') == (0,)
-    assert set(world.firmware.instances) == before
+        assert interpret(world, '" screen" output " screen" input " screen" io ." x"') == (0,)
+        counts.add(len(world.firmware.instances))
+    assert len(counts) == 1 and before < set(world.firmware.instances) and bytes(world.console.output) == b"xxxxx"
 
 
 def test_go_with_nothing_loaded_comes_back_with_its_catch_result() -> None:

@@ -163,15 +163,14 @@ def io(forth: Forth) -> None:
 
 def _redirect(self: FirmwareForth, which: str) -> None:
     path = self.pop_text()
-    tree = self.firmware.tree
-    if path in _USUAL_CONSOLES and tree.find(path) is None:
+    if path in _USUAL_CONSOLES and self.firmware.tree.find(path) is None:
         return  # it is the console that there is
-    now = self.firmware.instances.get(self.firmware.console_instance(which))
-    if now is not None and now.path == tree.canon(path):
-        return  # GRUB says it at each start
     with faults():
         instance = self.firmware.open(path)
         self.firmware.tree.set("/chosen", which, instance.ihandle.to_bytes(4))
+        before, self.redirected[which] = self.redirected.get(which), instance
+        if before is not None and self.firmware.instances.get(before.ihandle) is before:
+            self.firmware.close(before)  # the power-on one stays: its handle may be known
 
 
 @DEVICE.word("input-device", "( -- text count )", _A)

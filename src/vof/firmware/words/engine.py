@@ -98,6 +98,7 @@ class FirmwareForth(Forth):
         shows_stack: whether the stack is shown after each line of the prompt's.
         font_address: where the firmware's own font is; 0 before somebody wants it.
         returns: the return stack outside of definitions, the top last.
+        redirected: for `stdin` and `stdout`, what `input` and `output` opened last.
         spin: what the word `spin` runs.
         mask_address: where the variable of `mask` is; 0 likewise.
     """
@@ -112,6 +113,7 @@ class FirmwareForth(Forth):
         self.mask_address = 0
         self.spin: Word | None = None
         self.returns: list[int] = []
+        self.redirected: dict[str, Instance] = {}
         self.loaded: tuple[str, int, bool] = ("", 0, False)
         self.program: Started | None = None
         self.script: str | None = None
