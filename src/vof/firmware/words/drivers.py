@@ -287,15 +287,15 @@ def load_driver(forth: FirmwareForth, node: Node, program: bytes) -> None:
     instance = Instance(firmware.next_ihandle, node, above, node.unit)
     firmware.next_ihandle += 1
     firmware.instances[instance.ihandle] = instance
-    depth, before = len(forth.new_devices), (forth.active, forth.my_self, forth.instance_store)
-    forth.my_self, forth.instance_store = instance, instance.state.setdefault("forth", {})
+    depth, active, my_self = len(forth.new_devices), forth.active, forth.my_self
+    forth.enter_instance(instance)
     forth.activate(node)
     try:
         forth.call(Word("byte-load", Kind.PYTHON, function=lambda forth, stack: byte_load(forth, program)), [])
     finally:
         while len(forth.new_devices) > depth:
             finish_device(forth)
-        active, forth.my_self, forth.instance_store = before
+        forth.enter_instance(my_self)
         forth.activate(active)
         firmware.instances.pop(instance.ihandle, None)
         if above is not None:
