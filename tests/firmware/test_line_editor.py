@@ -12,6 +12,11 @@ WORDS = ("create", "cr", "constant", "dup", "/pci", "/pci/disk")
 UP, DOWN, RIGHT, LEFT, HOME, END, DELETE = (f"\x1b[{code}" for code in ("A", "B", "C", "D", "H", "F", "3~"))
 
 
+def utf8(text: str) -> str:
+    """A text with a character for each of its bytes, as keys come."""
+    return text.encode().decode("latin-1")
+
+
 class Terminal:
     """What a user sees of the line where the cursor is."""
 
@@ -22,7 +27,7 @@ class Terminal:
         self.bells = 0
 
     def show(self, text: str) -> None:
-        for character in text:
+        for character in text.encode("latin-1").decode("utf-8", "surrogateescape"):
             if character == "\n":
                 self.rows.append(self.row.rstrip())
                 self.row, self.at = "", 0
@@ -83,6 +88,10 @@ class Typist:
         ("a\x00\x1fb", "ab"),
         ("  spaces  kept ", "  spaces  kept "),
         ("caf\xe9", "caf\xe9"),
+        ("\xe9\x02a\x06b", "a\xe9b"),
+        (utf8("aä€b"), utf8("aä€b")),
+        (utf8(f"äÅ€{LEFT}{LEFT}\b!"), utf8("!Å€")),
+        (utf8("ab€\x7f\x7fc"), "ac"),
     ],
 )
 def test_keys(keys: str, line: str) -> None:
@@ -99,6 +108,13 @@ def test_what_was_typed_before() -> None:
     assert typist.type(f"{UP}{UP}!\r").lines[-1] == "first!"
     assert typist.type(f"\x10\x10\x10{DOWN}\r").lines[-1] == "second"
     assert typist.type(f"{DOWN}x\r").lines[-1] == "x"
+
+
+def test_a_line_may_have_something_already() -> None:
+    typist = Typist()
+    typist.editor.ask("0: ", utf8("devalias ä"))
+    assert typist.terminal.row.endswith("0: devalias ä")
+    assert typist.type("\x7fb\r").lines == ["devalias b"]
 
 
 def test_an_interrupt_gives_the_line_up() -> None:

@@ -6,6 +6,7 @@ a socket, a script.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Sequence
 
 __all__ = ["INTERRUPT", "LineEditor"]
@@ -26,13 +27,16 @@ class LineEditor:
     typed before, Ctrl-D or Delete, Backspace, Ctrl-K, Ctrl-U and Ctrl-W erase, Ctrl-L shows the line again, Tab
     completes a word, Ctrl-C gives up.
 
+    Bytes are UTF-8: a character of several of them is one place in the line. Others are kept as they are.
+
     Args:
-        show: gets what the console has to show.
+        show: gets what the console has to show, a character for each byte.
         complete: gives the words that may stand for the last one of a text.
     """
 
     def __init__(self, show: Callable[[str], None], complete: Callable[[str], Sequence[str]]) -> None:
-        self._show = show
+        self._send = show
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._complete = complete
         self._prompt = ""
         self._line = ""
@@ -42,15 +46,25 @@ class LineEditor:
         self._history: list[str] = []
         self._back = 0
 
-    def ask(self, prompt: str) -> None:
-        """Show a prompt, and what is typed of the next line already."""
+    def ask(self, prompt: str, line: str = "") -> None:
+        """Show a prompt, and what the next line has already."""
         self._prompt = prompt
+        self._line = _characters(line)
+        self._at = len(self._line)
         self._show(prompt + self._line)
         self._back = 0
 
     def feed(self, key: int) -> str | None:
-        """Take a key, a byte: the line that it ends, `INTERRUPT`, or None."""
-        character = chr(key)
+        """Take a key, a byte: the line that it ends with a character for each byte, `INTERRUPT`, or None."""
+        ended = None
+        for character in self._decoder.decode(bytes((key,))):
+            ended = self._take(character)  # there are several after half a character, and the last one is the key's
+        return ended
+
+    def _show(self, text: str) -> None:
+        self._send(_bytes(text))
+
+    def _take(self, character: str) -> str | None:
         if self._escape:
             self._sequence(character)
             return None
@@ -67,7 +81,7 @@ class LineEditor:
             self._escape = character
         elif action := _ACTIONS.get(character):
             action(self)
-        elif character.isprintable():
+        elif character.isprintable() or "\udc80" <= character <= "\udcff":
             self._insert(character)
         else:
             self._show(_BELL)
@@ -78,7 +92,7 @@ class LineEditor:
         if line.strip() and self._history[-1:] != [line]:
             self._history = [*self._history, line][-_KEPT:]
         self._show("\r\n")
-        return line
+        return _bytes(line)
 
     def _sequence(self, character: str) -> None:
         """The rest of what a terminal sends for an arrow, Home, End or Delete."""
@@ -161,7 +175,7 @@ class LineEditor:
 
     def _tab(self) -> None:
         start = self._line[: self._at].rfind(" ") + 1
-        words = self._complete(self._line[: self._at])
+        words = [_characters(word) for word in self._complete(_bytes(self._line[: self._at]))]
         common = _common([word.lower() for word in words])
         if len(words) == 1 or len(common) > self._at - start:
             self._cut(start, self._at)
@@ -171,6 +185,15 @@ class LineEditor:
             self._again()
         else:
             self._show(_BELL)
+
+
+def _characters(text: str) -> str:
+    """A text that has a character for each byte, as UTF-8."""
+    return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _common(words: Sequence[str]) -> str:
