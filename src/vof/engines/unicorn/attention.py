@@ -104,7 +104,7 @@ class Attention:
             return True
         try:
             watched = select.poll()
-            for descriptor in list(self._selector.get_map()):
+            for descriptor in list(self._selector.get_map() or ()):  # None once it is closed
                 watched.register(descriptor, select.POLLIN)
             return bool(watched.poll(0))
         except (OSError, RuntimeError, ValueError):  # the other thread is changing it
