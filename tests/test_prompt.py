@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import guest_files
 import pytest
 from build import build_c
 
+from vof.backends.stdio_console import StdioConsole
+from vof.firmware.prompt import Prompt
 from vof.vm import VM, EndReason
+from vof.vm.alone import firmware_alone
 from vof.vm.config import Config
 
 BOOT = 30
@@ -68,6 +73,91 @@ def test_one_line_says_what_is_wrong(arguments: tuple[str, ...], message: str) -
     assert line.startswith(message)
 
 
+def test_words_are_the_active_package_s() -> None:
+    done = vof("ok", typed="dev /serial words\ndev /cpus words\ndevice-end words\n")
+    methods, none, *words = done.stdout.splitlines()[1:]
+    assert methods.split() == ["open", "close", "read", "write", "color!", "key?", "key"]
+    assert none == "/cpus has no methods; after device-end, words types all words"
+    assert "dup" in " ".join(words).split()
+
+
+def test_variables_are_shown_in_columns() -> None:
+    path = "/a/path/that/is/longer/than/its/column"
+    lines = [f"setenv boot-device {path}", "printenv boot-device", "nvalias a /x", "nvalias b /y", "printenv nvramrc"]
+    done = vof("ok", typed="\n".join([*lines, "setenv boot-devic x"]))
+    assert done.stdout.splitlines()[1:] == [
+        f"boot-device             {path} disk cdrom net",
+        "nvramrc                 devalias a /x",
+        "                        devalias b /y",
+        'no configuration variable is called "boot-devic": did you mean boot-device? (line 1)',
+    ]
+
+
+def test_what_is_shown_does_nothing_to_the_terminal() -> None:
+    done = vof("ok", typed='" \x1b[31mred" find-device\n')
+    assert 'no device "\\x1b[31mred"' in done.stdout and "\x1b" not in done.stdout
+
+
+def test_output_that_cannot_be_written() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vof", "ok"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "vof: the console's output can't be written: No space left on device\n"
+
+
+def test_a_key_that_never_comes() -> None:
+    done = vof("forth", "-e", "key? .", "-e", "key")
+    assert (done.returncode, done.stdout) == (1, "0 ")
+    assert done.stderr == "vof: -e: the input has ended (line 1, at key)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "message"),
+    [
+        ("", 0, ""),
+        ("bye 1 0 /", 0, ""),
+        ("power-off", 0, ""),
+        ("boot", 1, "vof: -e: there is no machine here that could do that"),
+        ("reset-all", 1, "vof: -e: there is no machine here that could do that"),
+        (": a 1 2", 1, "vof: -e: the definition of a has no end"),
+        ("1 if 2 .", 1, "vof: -e: a control structure or a definition has no end"),
+        ('" \x1b\xe4" find-device', 1, 'vof: -e: no device "\\x1b\xe4" (line 1, at find-device)'),
+        ("begin again", 1, "vof: -e: ran for too long (line 1, at again)"),
+        ("1 2\r3 flub", 1, "vof: -e: flub: undefined word (line 2)"),
+    ],
+)
+def test_how_a_text_ends(text: str, status: int, message: str) -> None:
+    done = vof("forth", "-e", text)
+    assert (done.returncode, done.stderr.rstrip()) == (status, message)
+
+
+def test_a_large_file(tmp_path: Path) -> None:
+    """What bounds a client program's text doesn't bound the user's own."""
+    file = tmp_path / "large.fs"
+    file.write_text(f"1 drop \\ {'x' * 50}\n" * 40000 + "flub\n")
+    done = vof("forth", str(file))
+    assert done.stderr == f"vof: {file}: flub: undefined word (line 40001)\n"
+
+
+@pytest.mark.parametrize("command", [("ok",), ("forth", "-e", "ls", "--tree"), ("tree",)])
+def test_a_tree_that_is_none(command: tuple[str, ...], tmp_path: Path) -> None:
+    for text, message in [
+        ("/dts-v1/; / { };", "it is a tree's source: dtc -o FILE.dtb makes a blob of it"),
+        ("x" * 100, "it begins with 0x78787878 instead of 0xd00dfeed"),
+    ]:
+        (tmp_path / "tree").write_text(text)
+        done = vof(*command, str(tmp_path / "tree"))
+        assert done.returncode == 2
+        start = f"vof: {tmp_path}/tree is no usable flattened tree: damaged device tree blob: {message}"
+        assert done.stderr.startswith(start)
+
+
 def test_what_needs_a_machine_is_told() -> None:
     done = vof("ok", typed="boot\n1 .\n")
     assert "there is no machine here" in done.stderr and done.stdout.rstrip().endswith("1")
@@ -83,32 +173,157 @@ def test_files(tmp_path: Path) -> None:
     assert done.stderr == f"vof: {tmp_path}/b.fs: greet: undefined word (line 1)\n"
 
 
-def test_on_a_terminal(tmp_path: Path) -> None:
+class Terminal:
+    """A user's terminal with `vof` in it.
+
+    Args:
+        state: the folder for the history.
+        arguments: the command line.
+    """
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.pid, self._terminal = pty.fork()
+        if not self.pid:
+            os.environ.update(XDG_STATE_HOME=str(state), TERM="xterm", LC_ALL="C.UTF-8")
+            os.execv(sys.executable, [sys.executable, "-m", "vof", *arguments])
+        self._seen = b""
+        self._ended = self._at_end = False
+
+    def type(self, keys: str, until: str = "ok ") -> str:
+        """Type something; what is shown up to a text, with one character between lines."""
+        os.write(self._terminal, keys.encode())
+        return self.read(until)
+
+    def read(self, until: str) -> str:
+        """What is shown up to a text."""
+        wanted = until.encode()
+        while wanted not in self._seen:
+            assert self._fill(10), (wanted, self._seen)
+        shown, _, self._seen = self._seen.partition(wanted)
+        return shown.decode()
+
+    def settle(self) -> None:
+        """Wait until nothing more is shown."""
+        while self._fill(0.3):
+            pass
+        self._seen = b""
+
+    def end(self) -> None:
+        """Type Ctrl-D, which ends it."""
+        os.write(self._terminal, b"\x04")
+        while self._fill(10):
+            pass
+        assert self._at_end, self._seen
+        self._ended = True
+        assert os.waitpid(self.pid, 0)[1] == 0
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if not self._ended:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+    def _fill(self, seconds: float) -> bool:
+        """Take what is shown; whether there was something."""
+        if not select.select([self._terminal], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._terminal, 4096).replace(b"\r", b"")
+        except OSError:
+            self._at_end = True
+            return False
+        self._seen += data
+        return True
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """One with `vof ok`, which has asked for a line."""
+    terminal = Terminal(tmp_path, "ok")
+    try:
+        terminal.read("ok ")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def test_on_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
     """The library edits the line: Tab completes a word, Ctrl-C gives a line up, Ctrl-D ends it."""
-    pid, terminal = pty.fork()
-    if not pid:
-        os.environ.update(XDG_STATE_HOME=str(tmp_path), TERM="xterm")
-        os.execv(sys.executable, [sys.executable, "-m", "vof", "ok"])
-    seen = b""
-
-    def read_until(wanted: bytes) -> None:
-        nonlocal seen
-        while wanted not in seen:
-            assert select.select([terminal], [], [], 10)[0], (wanted, seen)
-            seen += os.read(terminal, 4096)
-        seen = seen.partition(wanted)[2]
-
-    read_until(b"ok ")
-    os.write(terminal, b"5 constan\tfive\r")
-    read_until(b"ok ")
-    os.write(terminal, b"five 1+ .\r")
-    read_until(b"6 ")
-    read_until(b"ok ")
-    os.write(terminal, b"half a line\x03")
-    read_until(b"ok ")
-    os.write(terminal, b"\x04")
-    assert os.waitpid(pid, 0)[1] == 0
+    terminal.type("5 constan\tfive\r")
+    terminal.type("five 1+ .\r", "6 ")
+    terminal.read("ok ")
+    terminal.type("half a line", "half a line")
+    terminal.type("\x03")
+    terminal.end()
     assert "five 1+ ." in (tmp_path / "vof" / "history").read_text()
+
+
+def test_a_key_is_read_when_it_is_typed(terminal: Terminal) -> None:
+    """`key` wants no return after it, and `accept` shows what is typed once."""
+    terminal.type("key .\r", "key .\n")
+    terminal.settle()
+    assert terminal.type("x", "78 ") == ""
+    terminal.read("ok ")
+    terminal.type("pad 20 accept .\r", ".\n")
+    terminal.settle()
+    assert terminal.type("he\x7fi\r") == "he\b \bi2 \n"
+    terminal.end()
+
+
+def test_ctrl_c_ends_a_loop_and_may_come_twice(terminal: Terminal) -> None:
+    """From the terminal, and from a parent that got it, too: neither may end the prompt."""
+    terminal.type(": lp begin again ;\r")
+    for _ in range(6):
+        terminal.type("lp\r", "lp\n")
+        for _ in range(3):
+            os.kill(terminal.pid, signal.SIGINT)
+        terminal.read("ok ")
+        for _ in range(3):
+            os.kill(terminal.pid, signal.SIGINT)
+        terminal.settle()
+    terminal.type("5 1+ .\r", "6 ")
+    terminal.read("ok ")
+    terminal.end()
+
+
+def test_text_on_a_terminal_is_utf_8(terminal: Terminal) -> None:
+    assert "\nä€\n" in terminal.type('." ä€" cr\r')
+    assert "\näö: undefined word" in terminal.type("äö\r", "(line 1)")
+    terminal.read("ok ")
+    assert "3 " in terminal.type('" ä€" nip 2- .\r')
+    terminal.end()
+
+
+def test_the_script_is_edited_on_a_terminal(terminal: Terminal) -> None:
+    """`nvedit` offers one line after the other: changed, kept, emptied so that it goes; Ctrl-D ends it."""
+    terminal.type("nvedit\r", "0: ")
+    terminal.type("one\r", "1: ")
+    terminal.type("two\r", "2: ")
+    terminal.type("three\r", "3: ")
+    terminal.type(".\r")
+    terminal.type("nvedit\r", "0: one")
+    terminal.type("!\r", "1: two")
+    terminal.type("\x15\r", "1: three")
+    terminal.type("\r", "2: ")
+    terminal.type("\x04")
+    assert "setenv use-nvramrc? true" in terminal.type("nvstore\r")
+    assert "\none!\nthree\n" in terminal.type("nvramrc type cr\r")
+    terminal.end()
+
+
+def test_what_is_completed() -> None:
+    forth = firmware_alone(StdioConsole()).forth
+    prompt = Prompt(forth.firmware, lambda text: None)
+    assert prompt.complete("printenv boot-") == ["boot-args", "boot-command", "boot-device", "boot-file"]
+    assert prompt.complete("dev ttya ls constan") == ["constant"]
+    assert prompt.complete("boot tt") == ["ttya"]
+    assert prompt.complete("dev /cp") == ["/cpus"]
+    assert prompt.complete('" /cpus/') == ["/cpus/PowerPC,750@0"]
+    prompt.line("dev /cpus")
+    assert prompt.complete("dev Po") == ["PowerPC,750@0"]
+    prompt.line("nvalias processors /cpus")
+    assert prompt.complete("dev processors/") == ["processors/PowerPC,750@0"]
 
 
 # --- machines ---

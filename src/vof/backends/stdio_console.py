@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import select
 
+from vof.backends.user_ends import write_all
+from vof.errors import PortError
+
 __all__ = ["StdioConsole"]
 
 _CHUNK = 0x1000
@@ -26,15 +29,24 @@ class StdioConsole:
         self._ended = False
 
     def write(self, data: bytes) -> None:
-        """Port `Console`."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._writing, view) :]
+        """Port `Console`.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+            UsageError: it can't be written.
+        """
+        write_all(self._writing, data)
 
     def read(self, limit: int) -> bytes:
-        """Port `Console`."""
+        """Port `Console`.
+
+        Raises:
+            PortError: there is no more, and never will be.
+        """
         if not self._waiting:
             self._fill(0)
+        if self._ended and not self._waiting:
+            raise PortError("the input has ended")
         data = bytes(self._waiting[:limit])
         del self._waiting[:limit]
         return data

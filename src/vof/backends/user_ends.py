@@ -15,7 +15,7 @@ from typing import Protocol
 
 from vof.errors import UsageError
 
-__all__ = ["ESCAPE_HELP", "FileEnd", "NoEnd", "SocketEnd", "StreamEnd", "TerminalEnd"]
+__all__ = ["ESCAPE_HELP", "FileEnd", "NoEnd", "SocketEnd", "StreamEnd", "TerminalEnd", "write_all"]
 
 _CHUNK = 0x1000
 _ESCAPE = 0x01
@@ -101,7 +101,7 @@ class StreamEnd:
         """
         if self._before_output is not None:
             self._before_output()
-        _write_all(self._writing, data)
+        write_all(self._writing, data)
 
     def close(self) -> None:
         """The descriptors are the caller's."""
@@ -212,7 +212,7 @@ class FileEnd:
         Raises:
             UsageError: it can't be written.
         """
-        _write_all(self._descriptor, data)
+        write_all(self._descriptor, data)
 
     def close(self) -> None:
         """Close the file."""
@@ -305,7 +305,13 @@ class SocketEnd:
             self._peer = None
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        UsageError: it can't be written.
+    """
     view = memoryview(data)
     while view:
         try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from vof.cli.commands import Command
 from vof.cli.machine_options import CELLS, HELP, cells_from
 from vof.cli.options import Given, Group, Option
-from vof.errors import Throw, UsageError
+from vof.cli.report import say
+from vof.errors import GuestFault, PortError, Throw, ThrowCode, UsageError
 
 __all__ = ["COMMAND"]
 
 _FAILED = 1
+_LARGEST = 64 << 20
 _OPTIONS = Group(
     "The firmware",
     (
@@ -28,23 +31,27 @@ if TYPE_CHECKING:
 
 def _run(given: Given) -> int:
     texts = [(path, _read(path)) for path in given.operands]
-    texts += [("-e", text.encode("latin-1", "replace")) for text in given.all("-e")]
+    texts += [("-e", os.fsencode(text)) for text in given.all("-e")]
     if not texts:
         raise UsageError(
             "what is to be run? `vof forth FILE` runs a file, - is the standard input; -e runs its argument"
         )
     from vof.backends.stdio_console import StdioConsole
-    from vof.outcomes import Departed
+    from vof.firmware.prompt import explain
+    from vof.outcomes import Departed, Exit, PowerOff
     from vof.vm.alone import firmware_alone, read_tree
 
     firmware = firmware_alone(StdioConsole(), read_tree(given.last("--tree")), cells_from(given))
     for name, text in texts:
         try:
             _evaluate(firmware.forth, text)
-        except Departed:  # bye, power-off: there is nothing else that they could end
-            return 0
-        except Throw as thrown:
-            print(f"vof: {name}: {thrown.reason or f'threw {thrown.code}'}", file=sys.stderr)
+        except Departed as departed:
+            if isinstance(departed.outcome, Exit | PowerOff):
+                return 0
+            say(f"{name}: there is no machine here that could do that")
+            return _FAILED
+        except (Throw, GuestFault, PortError) as error:
+            say(f"{name}: {explain(error).encode('latin-1', 'replace').decode('utf-8', 'backslashreplace')}")
             return _FAILED
     return 0
 
@@ -60,7 +67,10 @@ def _evaluate(forth: FirmwareForth, text: bytes) -> None:
 
     program = find_fcode(text)
     if not program:
-        forth.evaluate(text.decode("latin-1"))
+        forth.evaluate(text.decode("latin-1"), _LARGEST)
+        if forth.compiling:
+            what = f"the definition of {forth.begun}" if forth.begun else "a control structure or a definition"
+            raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"{what} has no end")
         return
     if forth.active is None:
         forth.evaluate("dev /")

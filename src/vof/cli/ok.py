@@ -44,7 +44,8 @@ def _alone(path: str, cells: int) -> int:
     from vof.vm.alone import firmware_alone, read_tree
 
     console = StdioConsole()
-    prompt = Prompt(firmware_alone(console, read_tree(path), cells), lambda text: console.write(text.encode("latin-1")))
+    firmware = firmware_alone(console, read_tree(path), cells)
+    prompt = Prompt(firmware, lambda text: console.write(text.encode("latin-1", "replace")))
     prompt.open(entered=False)
     on_terminal = os.isatty(0) and os.isatty(1)
     while True:

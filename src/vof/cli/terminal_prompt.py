@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+import termios
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from vof.outcomes import Exit
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "ask_on_console"]
 
+_INPUT = 0
+_LOCAL = 3
+"""Where `tcgetattr` has the local modes."""
 _KEPT = 1000
 _DELIMITERS = " \t\n"
 
@@ -31,13 +37,19 @@ def ask(prompt: Prompt) -> Outcome:
     Returns:
         What is to become of the machine: `Exit` where the input has ended.
     """
-    with _editing(prompt.complete), _interrupts():
+    with _editing(prompt), _without(termios.ICANON), _Interrupts() as interrupts:
         while True:
             try:
-                outcome = prompt.line(input(prompt.text))
+                with interrupts.wanted(while_typing=True):
+                    typed = input(prompt.text)
+                with _without(termios.ECHO), interrupts.wanted():
+                    outcome = prompt.line(os.fsencode(typed).decode("latin-1"))
             except EOFError:
                 print()
-                return Exit()
+                if not prompt.editing:
+                    return Exit()
+                prompt.give_up()
+                continue
             except KeyboardInterrupt:
                 print()
                 prompt.give_up()
@@ -56,7 +68,7 @@ def ask_on_console(end: TerminalEnd, prompt: Prompt) -> Outcome:
 
 
 @contextlib.contextmanager
-def _editing(complete: Callable[[str], list[str]]) -> Iterator[None]:
+def _editing(prompt: Prompt) -> Iterator[None]:
     """Have `input` edit lines, complete words, and know the lines of earlier sessions."""
     try:
         import readline
@@ -67,13 +79,14 @@ def _editing(complete: Callable[[str], list[str]]) -> Iterator[None]:
 
     def complete_next(text: str, number: int) -> str | None:
         if not number:
-            found[:] = complete(readline.get_line_buffer()[: readline.get_endidx()])
+            found[:] = prompt.complete(readline.get_line_buffer()[: readline.get_endidx()])
             if len(found) == 1:
                 found[0] += " "
         return found[number] if number < len(found) else None
 
     readline.set_completer_delims(_DELIMITERS)
     readline.set_completer(complete_next)
+    readline.set_startup_hook(lambda: readline.insert_text(os.fsdecode(prompt.offered.encode("latin-1"))))
     readline.parse_and_bind("tab: complete")
     path = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "vof" / "history"
     with contextlib.suppress(OSError):
@@ -83,6 +96,7 @@ def _editing(complete: Callable[[str], list[str]]) -> Iterator[None]:
         yield
     finally:
         readline.set_completer(None)
+        readline.set_startup_hook(None)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             readline.set_history_length(_KEPT)
@@ -90,10 +104,54 @@ def _editing(complete: Callable[[str], list[str]]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
-    """Have Ctrl-C give up a line, and not the whole program."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _without(mode: int) -> Iterator[None]:
+    """Take a local mode from the terminal, so that `key` and `accept` get each key at once, and show it themselves.
+
+    `input` makes the terminal what it needs, and afterwards what it was; it shows what is typed only where that was so
+    before. What is typed ahead goes to the next line as it is: Ctrl-D, too, which ICANON would swallow.
+    """
+    if "readline" not in sys.modules:  # then the terminal has to edit the line
+        yield
+        return
+    before = termios.tcgetattr(_INPUT)
+    changed = termios.tcgetattr(_INPUT)
+    changed[_LOCAL] &= ~mode
     try:
+        termios.tcsetattr(_INPUT, termios.TCSADRAIN, changed)
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        termios.tcsetattr(_INPUT, termios.TCSADRAIN, before)
+
+
+class _Interrupts:
+    """Have Ctrl-C give up a line, and not the whole program.
+
+    It may come twice: a guest in a child process gets one from the terminal and one from its parent. So it is taken
+    only while somebody waits for it, and once while words run. While the user types it is taken each time: `input`
+    looks for signals on its way out, too, and wants no other answer then.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = False
+        self._again = False
+
+    def __enter__(self) -> _Interrupts:
+        self._before = signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    @contextlib.contextmanager
+    def wanted(self, *, while_typing: bool = False) -> Iterator[None]:
+        """While the user types, or what he typed runs."""
+        self._wanted, self._again = True, while_typing
+        try:
+            yield
+        finally:
+            self._wanted = False
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._wanted:
+            self._wanted = self._again
+            raise KeyboardInterrupt

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vof.errors import GuestFault, PortError, Throw, UsageError, VofError
 from vof.firmware.system import OpenFirmware
@@ -35,6 +36,7 @@ _LONGEST_PATH = 1023
 _LONGEST_SCRIPT = 1 << 18
 _SCRIPT = b"<chrp-boot"
 _MOST_SCRIPTS = 4
+_Result = TypeVar("_Result")
 
 
 class BootError(VofError):
@@ -86,6 +88,7 @@ class Boots:
         load_base: where `load` puts a program's file; an attribute, too.
         limit: the first address that neither that nor a program may be at.
         settle: called with the start and size of memory before a program is put there, which may have held code.
+        usual: gives the devices that are tried where none is named; an attribute, too.
     """
 
     def __init__(
@@ -95,11 +98,13 @@ class Boots:
         load_base: int,
         limit: int,
         settle: Callable[[int, int], None] | None = None,
+        usual: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._firmware = firmware
         self.load_base = load_base
         self._limit = limit
         self._settle = settle
+        self.usual = usual
 
     def boot_any(self, devices: Iterable[str], arguments: str = "") -> Started:
         """Boot from the first device that has something to boot.
@@ -111,13 +116,15 @@ class Boots:
         Raises:
             NothingBoots: none of them can be booted.
         """
-        tried = []
-        for device in devices:
-            try:
-                return self.boot(device, arguments)
-            except BootError as error:
-                tried.append((device, str(error)))
-        raise NothingBoots(tried)
+        return _first(devices, lambda device: self.boot(device, arguments))
+
+    def load_any(self, devices: Iterable[str]) -> tuple[str, int, bool]:
+        """`load` from the first device that has something.
+
+        Raises:
+            NothingBoots: none of them has.
+        """
+        return _first(devices, self.load)
 
     def boot(self, device: str, arguments: str = "") -> Started:
         """Load a program and get it ready.
@@ -281,6 +288,21 @@ class Boots:
             self._firmware.claims.claim(start, end - start, 0)
         except GuestFault as fault:
             raise BootError(f"no room for the program at {start:#x}: {fault}") from None
+
+
+def _first(devices: Iterable[str], act: Callable[[str], _Result]) -> _Result:
+    """What comes of the first device with which it can be done.
+
+    Raises:
+        NothingBoots: there is none.
+    """
+    tried = []
+    for device in devices:
+        try:
+            return act(device)
+        except BootError as error:
+            tried.append((device, str(error)))
+    raise NothingBoots(tried)
 
 
 def publish(firmware: OpenFirmware, path: str, arguments: str) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from vof.errors import UsageError
 from vof.tree import DeviceTree
 
-__all__ = ["boot_order", "check_order"]
+__all__ = ["boot_order", "check_order", "named_device"]
 
 _LETTERS = {"c": "disk", "d": "cdrom", "n": "net"}
 _USUAL = "cdn"
+_SPECIFIER = re.compile(r"[A-Za-z][\w-]*:(?:[\d,\\/]|$)")
+"""What can only be meant as a device's alias with arguments: hd:2, cd:,\\yaboot."""
 
 
 def check_order(order: str) -> None:
@@ -54,3 +56,19 @@ def boot_order(tree: DeviceTree, order: str, first: Iterable[str]) -> list[str]:
                 taken.add(node.path)
                 chosen.append(name)
     return chosen
+
+
+def named_device(tree: DeviceTree, command: str) -> tuple[str, str]:
+    """The device and the arguments that `boot` or `load` has (1275 §7.4.3.1).
+
+    Args:
+        tree: the tree.
+        command: what follows the word.
+
+    Returns:
+        The device specifier, "" where the first word can't be one and is an argument itself; and the arguments.
+    """
+    first, _, rest = command.strip().partition(" ")
+    if first.startswith("/") or _SPECIFIER.match(first) or (first and tree.find(first) is not None):
+        return first, rest.strip()
+    return "", command.strip()

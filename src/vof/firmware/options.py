@@ -12,7 +12,7 @@ from vof.packages.nvram import NvramPartitions
 from vof.ports import Store
 from vof.tree import DeviceTree, Node, encode_string
 
-__all__ = ["VARIABLES", "Options", "Variable"]
+__all__ = ["VARIABLES", "Options", "Variable", "check_variable", "find_variable"]
 
 _PATH = "/options"
 _LONGEST = 2048
@@ -208,11 +208,20 @@ def check_variable(name: str, value: str) -> None:
     Raises:
         UsageError: it may not.
     """
+    wrong = find_variable(name).check(value)
+    if wrong is not None:
+        raise UsageError(f"{name} can't be that: {wrong}")
+
+
+def find_variable(name: str) -> Variable:
+    """The row of a variable.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
     row = VARIABLES.get(name)
     if row is None:
         near = get_close_matches(name, VARIABLES, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIABLES)}"
         raise UsageError(f'no configuration variable is called "{name}": {hint}')
-    wrong = row.check(value)
-    if wrong is not None:
-        raise UsageError(f"{name} can't be that: {wrong}")
+    return row

@@ -8,11 +8,19 @@ from vof.errors import GuestFault, PortError, Throw
 from vof.firmware.system import OpenFirmware
 from vof.outcomes import Departed, Outcome
 
-__all__ = ["Prompt"]
+__all__ = ["Prompt", "explain"]
 
 _OK = "ok "
 _COMPILING = "] "
 _COMPLETIONS = 200
+_BEFORE_VARIABLES = ("printenv", "setenv", "set-default")
+_BEFORE_DEVICES = ("dev", "boot", "load", "show-devs", "devalias", "nvalias", "nvunalias")
+
+
+def explain(error: Throw | GuestFault | PortError) -> str:
+    """What went wrong, as a text that does nothing to a terminal: its control characters are shown by number."""
+    reason = error.reason or f"threw {error.code}" if isinstance(error, Throw) else str(error)
+    return "".join(each if " " <= each != "\x7f" else f"\\x{ord(each):02x}" for each in reason)
 
 
 class Prompt:
@@ -32,8 +40,20 @@ class Prompt:
         """What to ask with: `ok`, `]` inside a definition, the number of a line that `nvedit` takes."""
         forth = self._firmware.forth
         if forth.editing:
-            return f"{len(forth.script.splitlines()) if forth.script else 0}: "
+            return f"{forth.edited}: "
         return _COMPILING if forth.compiling else _OK
+
+    @property
+    def offered(self) -> str:
+        """What the line to be typed has already: one of the script that `nvedit` edits."""
+        forth = self._firmware.forth
+        lines = (forth.script or "").split("\n")
+        return lines[forth.edited] if forth.editing and forth.edited < len(lines) else ""
+
+    @property
+    def editing(self) -> bool:
+        """Whether lines go to the script that `nvedit` edits."""
+        return self._firmware.forth.editing
 
     def open(self, *, entered: bool) -> None:
         """Say who is there."""
@@ -59,10 +79,8 @@ class Prompt:
             forth.evaluate(text)
         except Departed as departed:
             return departed.outcome
-        except Throw as thrown:
-            self._failed(thrown.reason or f"threw {thrown.code}")
-        except (GuestFault, PortError) as fault:
-            self._failed(str(fault))
+        except (Throw, GuestFault, PortError) as error:
+            self._failed(explain(error))
         else:
             if forth.shows_stack and not forth.compiling:
                 forth.evaluate(".s")
@@ -78,24 +96,39 @@ class Prompt:
             forth.abort()
 
     def _edit(self, line: str) -> None:
-        """Add a line to the script that `nvedit` edits."""
+        """Put a line into the script that `nvedit` edits, in place of the one that was offered; an empty one goes."""
         forth = self._firmware.forth
         if line.strip() == ".":
             forth.editing = False
-        else:
-            forth.script = f"{forth.script}\n{line}" if forth.script else line
+            return
+        lines = forth.script.split("\n") if forth.script else []
+        kept = [line] if line.strip() else []
+        lines[forth.edited : forth.edited + 1] = kept
+        forth.edited += len(kept)
+        forth.script = "\n".join(lines)
 
     def complete(self, text: str) -> list[str]:
-        """What the last word of a text may be: words, or paths and aliases of devices."""
-        word = text.rpartition(" ")[2]
-        if word.startswith("/"):
-            above, _, begun = word.rpartition("/")
-            node = self._firmware.tree.find(above or "/")
-            names = [f"{above}/{child.name}" for child in node.children] if node is not None else []
-            begun = word
+        """What the last word of a text may be: a variable, a device or a word, by what is before it."""
+        before, _, word = text.rpartition(" ")
+        after = before.split()[-1].lower() if before.split() else ""
+        if after in _BEFORE_VARIABLES:
+            names = list(self._firmware.options or ())
+        elif "/" in word or after in _BEFORE_DEVICES:
+            names = self._devices(word)
         else:
-            names, begun = self._firmware.forth.words(), word.lower()
-        return sorted(name for name in names if name.lower().startswith(begun))[:_COMPLETIONS]
+            names = self._firmware.forth.words()
+        return sorted({name for name in names if name.lower().startswith(word.lower())})[:_COMPLETIONS]
+
+    def _devices(self, word: str) -> list[str]:
+        """Paths below the node that a word leads to up to its last slash; aliases and children where it has none."""
+        firmware = self._firmware
+        above, slash, _ = word.rpartition("/")
+        node = firmware.tree.find(above or "/") if slash else firmware.forth.active or firmware.tree.root
+        names = [f"{above}{slash}{child.name}" for child in node.children] if node is not None else []
+        aliases = firmware.tree.find("/aliases")
+        if not slash and aliases is not None:
+            names += [name for name in aliases.properties if name != "name"]
+        return names
 
     def _failed(self, reason: str) -> None:
         self._fresh_line()

@@ -63,18 +63,19 @@ class Forth(Compilation):
         self.fcode: Evaluator | None = None
         self._calls = 0
 
-    def evaluate(self, text: str, address: int = 0) -> None:
+    def evaluate(self, text: str, address: int = 0, *, limit: int = TEXT_LIMIT) -> None:
         """Interpret a text.
 
         Args:
-            text: at most 1 MiB.
+            text: the text.
             address: where it is in memory; 0 for nowhere.
+            limit: its characters at most; the usual is 1 MiB.
 
         Raises:
             Throw: what went wrong, with the word and its place; a definition that was begun is lost.
         """
-        if len(text) > TEXT_LIMIT:
-            raise Throw(ThrowCode.ABORT, f"a text of {len(text)} characters")
+        if len(text) > limit:
+            raise Throw(ThrowCode.ABORT, f"a text of {len(text)} characters, which may have {limit}")
         if len(self._inputs) >= NESTING_LIMIT:
             raise Throw(ThrowCode.RETURN_STACK_OVERFLOW, "too many texts are interpreted inside of each other")
         if not self._inputs and not self._calls:
@@ -95,6 +96,20 @@ class Forth(Compilation):
             raise self._at_its_place(Throw(ThrowCode.INVALID_MEMORY_ADDRESS, str(fault)), source) from None
         finally:
             self._end_input(len(self._inputs) - 1)
+
+    def evaluate_whole(self, text: str, *, limit: int = TEXT_LIMIT) -> None:
+        """Interpret a text that nothing follows, such as a file: what it begins, it has to end.
+
+        Raises:
+            Throw: what went wrong, as `evaluate` does; or what is begun has no end.
+        """
+        self.evaluate(text, limit=limit)
+        definition = self._definition
+        if definition is not None:
+            self.drop_definition()
+            name = definition.word.name
+            what = f"the definition of {name}" if name else "a control structure or a definition"
+            raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"{what} has no end")
 
     def run(self, word: Word) -> None:
         """Run a word on the stack."""
@@ -206,7 +221,7 @@ class Forth(Compilation):
         reason = thrown.reason or (f"threw {_signed(thrown.code)}" if thrown.code != ThrowCode.ABORT else "aborted")
         if " (line " in reason or len(self._inputs) > 1:
             return Throw(thrown.code, reason)
-        line = source.text.count("\n", 0, source.start) + 1
+        line = source.text.count("\n" if "\n" in source.text else "\r", 0, source.start) + 1
         word = source.text[source.start : source.start + _WHERE].split()
         at = f" (line {line}, at {word[0]})" if word and word[0] not in reason else f" (line {line})"
         if definition is not None and definition.word.name:

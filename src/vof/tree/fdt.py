@@ -41,6 +41,9 @@ class Token(IntEnum):
     END = 9
 
 
+_SOURCE = b"/dts-v1/"
+
+
 class FdtError(UsageError):
     """The blob isn't a flattened device tree, or a damaged one.
 
@@ -66,6 +69,8 @@ def parse_fdt(blob: bytes) -> DeviceTree:
         FdtError: what is wrong and where.
     """
     blob = bytes(blob)
+    if blob.lstrip()[: len(_SOURCE)] == _SOURCE:
+        raise FdtError(0, "it is a tree's source: dtc -o FILE.dtb makes a blob of it")
     if len(blob) < _HEADER.size:
         raise FdtError(len(blob), f"the header takes {_HEADER.size} bytes")
     magic, size, structure, strings, reserve, version, compatible, cpu, strings_size, structure_size = (

@@ -13,7 +13,7 @@ from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Program, Site
 from vof.memory import GuestMemory
 from vof.ports import Access, Console
-from vof.tree import DeviceTree
+from vof.tree import DeviceTree, parse_fdt
 from vof.version import VERSION
 
 __all__ = ["firmware_alone", "read_tree"]
@@ -81,9 +81,14 @@ def read_tree(path: str) -> bytes:
         return b""
     try:
         with open(path, "rb") as file:
-            return file.read(_LARGEST_TREE)
+            tree = file.read(_LARGEST_TREE)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+    try:
+        parse_fdt(tree)  # here, where the file's name is known
+    except UsageError as error:
+        raise UsageError(f"{path} is no usable flattened tree: {error}") from None
+    return tree
 
 
 def _unchanged(tree: DeviceTree) -> None:

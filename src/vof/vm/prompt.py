@@ -71,7 +71,7 @@ class Session:
 
     def _ask(self) -> None:
         if self._asks is None:
-            self._editor.ask(self._prompt.text)
+            self._editor.ask(self._prompt.text, self._prompt.offered)
 
     def _show(self, text: str) -> None:
         self._console.write(text.encode("latin-1", "replace"))

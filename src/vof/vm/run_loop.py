@@ -185,6 +185,8 @@ class RunLoop:
     def _start_what_there_is(self, firmware: OpenFirmware) -> None:
         prompts, config = self._prompts, self._machinery.config
         command, self._boot_command = self._boot_command, None
+        if self._startup.scripted is not None:
+            command = self._startup.scripted
         if command is None and (config.prompt or self._asks_user()):
             prompts.open(firmware, entered=False)
         elif command is None and config.boot_delay and prompts.someone_is_there:
@@ -263,7 +265,7 @@ class RunLoop:
             self._prompts.open(firmware, entered=False)
             return
         if type(outcome) is Boot and not entered:
-            self._startup.start_program(outcome.command)
+            self._startup.start_program(outcome.command, asked=True)
         elif type(outcome) is Boot:
             self._act(outcome)
         elif type(outcome) is Return and entered:

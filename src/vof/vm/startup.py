@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vof.engines.trap import Hello
-from vof.errors import Throw
-from vof.outcomes import Jump
+from vof.errors import GuestFault, PortError, Throw
+from vof.outcomes import Boot, Departed, Exit, Jump, Return
 from vof.vm.machinery import Machinery
 from vof.vm.observers import Making
 
@@ -31,11 +31,13 @@ class Startup:
     Attributes:
         firmware: the firmware of the present boot; None before the stub's hello.
         count: how often a firmware was made.
+        scripted: what the user's script in NVRAM has wanted to boot at this power-on; None for nothing.
     """
 
     def __init__(self, machinery: Machinery, made: Callable[[OpenFirmware], None]) -> None:
         self.firmware: OpenFirmware | None = None
         self.count = 0
+        self.scripted: str | None = None
         self._machinery = machinery
         self._made = made
 
@@ -113,14 +115,23 @@ class Startup:
 
     def _run_script(self, firmware: OpenFirmware) -> None:
         """Run the user's script in NVRAM, if that is wanted."""
-        variables = firmware.options
+        from vof.firmware.prompt import explain
+
+        self.scripted = None
+        variables, machinery = firmware.options, self._machinery
         if variables is None or variables["use-nvramrc?"] != "true":
             return
         try:
-            with self._machinery.observers.unseen():
+            with machinery.observers.unseen():
                 firmware.forth.evaluate(variables["nvramrc"])
-        except Throw as thrown:
-            self._machinery.notices.append(f"nvramrc: {thrown.reason or f'threw {thrown.code}'}")
+        except (Throw, GuestFault, PortError) as error:
+            firmware.forth.abort()
+            machinery.console.write(f"nvramrc: {explain(error)}\r\n".encode("latin-1", "replace"))
+        except Departed as departed:
+            if isinstance(departed.outcome, Boot):  # it is now that this boots: a reset would come here again
+                self.scripted = departed.outcome.command
+            elif not isinstance(departed.outcome, Exit | Return):  # these end the script alone
+                raise
 
     # What the firmware asks of its surroundings: methods, so that a frozen firmware has names for them
 
@@ -137,7 +148,22 @@ class Startup:
             load_base=load_base if variables.is_set("load-base") or limit > 2 * load_base else limit // 4 & -_MIB,
             limit=limit,
             settle=machinery.engine.trap.clear if self.count > 1 else None,
+            usual=self.usual_devices,
         )
+
+    def usual_devices(self) -> list[str]:
+        """What is booted where nothing is named, the best first."""
+        from vof.firmware.boot_order import boot_order
+
+        machinery = self._machinery
+        assert self.firmware is not None and self.firmware.options is not None
+        variables, options, first = self.firmware.options, machinery.config.boot_options, machinery.board.boot_first
+        order = options.get("order", "")
+        if self.count <= 1:
+            order = options.get("once", order)
+        if variables.is_set("boot-device") and not order and not first:
+            return variables["boot-device"].split()
+        return boot_order(self.firmware.tree, order, first)
 
     def client_registers(self) -> dict[str, int]:
         """Registers of the program that is in a call, as far as the engine knows them."""
@@ -161,20 +187,28 @@ class Startup:
         options = None if self.firmware is None else self.firmware.options
         return options is None or options["auto-boot?"] != "false" or not self._machinery.config.boots_devices
 
-    def start_program(self, command: str) -> None:
+    def start_program(self, command: str, *, asked: bool = False) -> None:
         """Start the client program: the user's, or what is on a disk or in the network.
 
         Args:
             command: what the user or the client program asked for by `boot`: a device and arguments; "" for the usual.
+            asked: whether the user asks for it at the prompt, and is to know where there is none.
 
         Raises:
             UsageError: there is none that could be started.
         """
-        images = self._machinery.images
-        if images.kernel is None:
-            if self._machinery.config.boots_devices:
-                self._boot_device(command)
+        from vof.firmware.boot_order import named_device
+        from vof.tree import encode_string
+
+        assert self.firmware is not None
+        images, tree = self._machinery.images, self.firmware.tree
+        device, arguments = named_device(tree, command)
+        if images.kernel is None or device:
+            if device or asked or self._machinery.config.boots_devices:
+                self._boot_device(device, arguments)
             return
+        if arguments:
+            tree.set("/chosen", "bootargs", encode_string(arguments))
         start, size = images.program.initrd
         placement = images.placement
         self.start_client(Jump(placement.entry, toc=placement.toc, r3=start, r4=size, bits=placement.program.bits))
@@ -188,36 +222,25 @@ class Startup:
         machinery.call_hook("enter")
         machinery.engine.trap.jump(machinery.board.start(plain))
 
-    def _boot_device(self, command: str) -> None:
-        boots, observers = self.make_boots(), self._machinery.observers
-        devices, arguments = self._choice(command)
+    def _boot_device(self, device: str, arguments: str) -> None:
+        """Start what is on a disk or in the network.
+
+        Args:
+            device: what was asked for by `boot`; "" for the usual.
+            arguments: the program's; "" for the usual.
+        """
+        from vof.firmware.boot_order import named_device
+
+        assert self.firmware is not None and self.firmware.options is not None
+        variables, boots, observers = self.firmware.options, self.make_boots(), self._machinery.observers
+        if not device and not arguments:
+            device, arguments = named_device(self.firmware.tree, variables["boot-command"].removeprefix("boot"))
+        devices = [device] if device else boots.usual()
+        observers.phase("looking for a client program", " ".join(devices))
+        if not arguments and not device:
+            arguments = self._machinery.images.arguments or variables["boot-args"] or variables["boot-file"]
         with observers.unseen():
             started = boots.boot_any(devices, arguments)
         observers.loaded(started)
         observers.phase("client program loaded", f"{started.size >> 10} KiB from {started.path}")
         self.start_client(started.jump)
-
-    def _choice(self, command: str) -> tuple[list[str], str]:
-        """The devices to boot from, the best first, and the program's arguments."""
-        from vof.firmware.boot_order import boot_order
-
-        machinery = self._machinery
-        assert self.firmware is not None and self.firmware.options is not None
-        variables, tree = self.firmware.options, self.firmware.tree
-        options = machinery.config.boot_options
-        order = options.get("order", "")
-        if self.count == 1:
-            order = options.get("once", order)
-        first = machinery.board.boot_first
-        devices = boot_order(tree, order, first)
-        if variables.is_set("boot-device") and not order and not first:
-            devices = variables["boot-device"].split()
-        machinery.observers.phase("looking for a client program", " ".join(devices))
-        arguments = machinery.images.arguments or variables["boot-args"] or variables["boot-file"]
-        command = command or variables["boot-command"].removeprefix("boot").strip()
-        if not command:
-            return devices, arguments
-        device, _, rest = command.partition(" ")
-        if device.startswith("/") or tree.find(device) is not None:
-            return [device], rest.strip()
-        return devices, command

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from vof.errors import Throw, ThrowCode
+from vof.errors import PortError, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
 from vof.outcomes import Boot, Departed, Exit, Outcome, PowerOff, Reset, Return
 from vof.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vof.firmware.boot import Boots
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
@@ -110,8 +112,11 @@ def key_question(forth: Forth) -> None:
     """Whether a key was typed."""
     firmware = _fw(forth).firmware
     firmware.ring()
-    with faults():
-        forth.stack.append(forth.mask if firmware.key_waits() else 0)
+    try:
+        waits = firmware.key_waits()
+    except PortError:  # none, nor ever will
+        waits = False
+    forth.stack.append(forth.mask if waits else 0)
 
 
 @DEVICE.word("key", "( -- character )", _A)
@@ -248,28 +253,27 @@ def _boots(self: FirmwareForth) -> Boots:
 
 @DEVICE.word("load", "( -- )", _A)
 def load(forth: Forth) -> None:
-    """Load a program's file: `load DEVICE [ARGUMENTS]`; init-program and go start it."""
+    """Load a program's file: `load [DEVICE] [ARGUMENTS]`; init-program and go start it."""
+    from vof.firmware.boot_order import named_device
+
     self = _fw(forth)
-    device, _, arguments = forth.parse_line().strip().partition(" ")
-    if not device:
-        raise Throw(ThrowCode.ABORT, "load DEVICE [ARGUMENTS]: which device?")
-    _load(self, device, arguments.strip())
+    device, arguments = named_device(self.firmware.tree, forth.parse_line())
+    _load(self, [device] if device else _boots(self).usual(), arguments)
 
 
 @DEVICE.word("$load", "( device count -- )", "SLOF")
 def dollar_load(forth: Forth) -> None:
     """The same, with the device on the stack."""
     self = _fw(forth)
-    _load(self, self.pop_text(), "")
+    _load(self, [self.pop_text()], "")
 
 
-def _load(self: FirmwareForth, device: str, arguments: str) -> None:
-    from vof.firmware.boot import BootError, publish
+def _load(self: FirmwareForth, devices: Sequence[str], arguments: str) -> None:
+    from vof.firmware.boot import NothingBoots, publish
 
-    boots = _boots(self)
     try:
-        path, size, prep = boots.load(device)
-    except BootError as error:
+        path, size, prep = _boots(self).load_any(devices)
+    except NothingBoots as error:
         raise Throw(ThrowCode.ABORT, str(error)) from None
     self.loaded = (path, size, prep)
     self.program = None

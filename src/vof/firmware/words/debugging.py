@@ -55,14 +55,20 @@ def help_(forth: Forth) -> None:
         near = get_close_matches(name.lower(), forth.words(), 3)
         hint = f": is it {', '.join(near)}?" if near else ": words lists them"
         raise Throw(ThrowCode.UNDEFINED_WORD, f"no word {name[:40]}{hint}")
-    forth.type(f"{word.name} {word.effect} {word.summary}{f' [{word.clause}]' if word.clause else ''}\r\n")
+    said = (word.name, word.effect, word.summary, f"[{word.clause}]" if word.clause else "")
+    forth.type(f"{' '.join(each for each in said if each)}\r\n")
 
 
 @DEVICE.word("words", "( -- )", _A)
 def words(forth: Forth) -> None:
-    """Type the names of all words."""
+    """Type the names of the active package's methods, or of all words where none is active."""
+    active = _fw(forth).active
+    names = forth.words() if active is None else list(active.methods)
+    if active is not None and not names:
+        forth.type(f"{active.path} has no methods; after device-end, words types all words\r\n")
+        return
     line = ""
-    for name in forth.words():
+    for name in names:
         if len(line) + len(name) > _WIDTH:
             forth.type(f"{line}\r\n")
             line = ""

@@ -94,6 +94,7 @@ class FirmwareForth(Forth):
         program: what `init-program` made of it.
         script: the text that `nvedit` edits; None for none.
         editing: whether lines go there.
+        edited: which line of it is edited, from 0.
         span: characters that `expect` took.
         shows_stack: whether the stack is shown after each line of the prompt's.
         font_address: where the firmware's own font is; 0 before somebody wants it.
@@ -118,6 +119,7 @@ class FirmwareForth(Forth):
         self.program: Started | None = None
         self.script: str | None = None
         self.editing = False
+        self.edited = 0
         self.font_address = 0
         self.span = 0
         self.shows_stack = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from vof.errors import Throw, ThrowCode
-from vof.firmware.options import VARIABLES
+from vof.firmware.options import VARIABLES, find_variable
 from vof.firmware.words import control as control  # whose load-base and nvramrc aren't the variables' own
 from vof.firmware.words.engine import DEVICE, faults
 from vof.firmware.words.tree import set_alias
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _A = "1275 A"
+_NAME, _VALUE = 24, 32
+"""Columns of `printenv`."""
 
 
 def _fw(forth: Forth) -> FirmwareForth:
@@ -33,9 +35,18 @@ def _options(forth: Forth) -> Options:
 
 def _name(forth: Forth, options: Options) -> str:
     name = forth.parse_name()
-    if name and name not in list(options):
-        raise Throw(ThrowCode.ABORT, f'no variable "{name}": printenv lists them')
+    if name:
+        with faults():
+            find_variable(name)
     return name
+
+
+def _line(name: str, value: str, default: str) -> str:
+    """A line of `printenv`; further lines of a value are below its first."""
+    value, *more = value.split("\n")
+    if more and default == "":
+        return "\r\n".join([f"{name:{_NAME}}{value}", *(" " * _NAME + line for line in more)])
+    return f"{name:{_NAME - 1}} {value:{_VALUE - 1}} {default}".rstrip()
 
 
 @DEVICE.word("printenv", "( -- )", _A)
@@ -44,10 +55,10 @@ def printenv(forth: Forth) -> None:
     options = _options(forth)
     wanted = _name(forth, options)
     if not wanted:
-        forth.type(f"{'Variable':24}{'Value':32}Default\r\n")
+        forth.type(f"{_line('Variable', 'Value', 'Default')}\r\n")
     for name in options:
         if wanted in ("", name):
-            forth.type(f"{name:24}{options[name]:32}{options.default(name)}\r\n")
+            forth.type(f"{_line(name, options[name], options.default(name))}\r\n")
 
 
 @DEVICE.word("setenv", "( -- )", _A)
@@ -106,13 +117,11 @@ def nvrun(forth: Forth) -> None:
 
 @DEVICE.word("nvedit", "( -- )", _A)
 def nvedit(forth: Forth) -> None:
-    """Add lines to the script, up to Ctrl-C or a line with a full stop alone; nvstore keeps it."""
+    """Edit the script line by line, up to Ctrl-C or a line with a full stop alone; nvstore keeps it."""
     self = _fw(forth)
     if self.script is None:
         self.script = _options(forth)["nvramrc"]
-    for number, line in enumerate(self.script.split("\n") if self.script else ()):
-        forth.type(f"{number}: {line}\r\n")
-    self.editing = True
+    self.editing, self.edited = True, 0
 
 
 @DEVICE.word("nvstore", "( -- )", _A)
@@ -120,9 +129,12 @@ def nvstore(forth: Forth) -> None:
     """Keep the script that was edited in NVRAM."""
     self = _fw(forth)
     if self.script is not None:
+        options = _options(forth)
         with faults():
-            _options(forth).set("nvramrc", self.script)
+            options.set("nvramrc", self.script)
         self.script = None
+        if options["nvramrc"] and options["use-nvramrc?"] != "true":
+            forth.type("It is run at power-on after: setenv use-nvramrc? true\r\n")
 
 
 @DEVICE.word("nvquit", "( -- )", _A)
