@@ -354,6 +354,65 @@ def test_before_a_program_is_started(name: str) -> None:
         vm.expect("grub> ", BOOT)
 
 
+def test_boot_without_a_disk_says_so() -> None:
+    """The prompt stays: a machine that nothing goes on with would be waited for in vain."""
+    with VM(Config(machine="generic", engine="unicorn", prompt=True)) as vm:
+        vm.expect("ok ", BOOT)
+        for line, reason in [
+            ("boot", "nothing boots: the machine has no disk and no network"),
+            ("boot -v", "nothing boots: the machine has no disk and no network"),
+            ("boot hd:,\\yaboot", 'nothing boots: hd:,\\yaboot: no device "hd'),
+            ("load", "nothing boots: the machine has no disk and no network"),
+            ("load /serial", '/serial: no method "load"'),
+            ("setenv boot-device /none /serial boot", ""),
+            ("boot", 'nothing boots: /none: no device "/none"; /serial: no method "load" in /serial'),
+            ("load", 'nothing boots: /none: no device "/none"; /serial: no method "load" in /serial'),
+        ]:
+            vm.send(f"{line.removesuffix(' boot')}\r")
+            vm.expect(reason or line.removesuffix(" boot"))
+            vm.expect(OK)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("devalias foo /cpus", ""),
+        ("1 2 flub", "nvramrc: flub: undefined word (line 1)"),
+        ("begin again", "nvramrc: ran for too long"),
+        ("5 throw", "nvramrc: threw 5"),
+        (": unfinished 1 if", "nvramrc: the definition of unfinished has no end"),
+        ("boot /nowhere", 'nothing boots: /nowhere: no device "/nowhere"'),
+        ("bye", ""),
+        ("go", ""),
+    ],
+)
+def test_whatever_the_script_does_there_is_a_prompt(script: str, said: str) -> None:
+    variables = ["use-nvramrc?=true", f"nvramrc={script}"]
+    with VM(Config(machine="generic", engine="unicorn", prompt=True, variables=variables)) as vm:
+        if said:
+            vm.expect(said, BOOT)
+        vm.expect("ok ", BOOT)
+        vm.send("depth . devalias\r")
+        vm.expect("0 ")
+        if not said and "foo" in script:
+            vm.expect("foo             /cpus")
+        vm.expect(OK)
+
+
+@pytest.mark.guest
+def test_boot_has_arguments_with_a_kernel_too() -> None:
+    core = str(guest_files.guests_folder() / "grub" / "core.elf")
+    with VM(Config(machine="generic", engine="unicorn", prompt=True, kernel=core, append="usual")) as vm:
+        vm.expect("ok ", BOOT)
+        vm.send("boot /serial\r")  # a device comes before what -kernel names
+        vm.expect('nothing boots: /serial: no method "load"')
+        vm.expect(OK)
+        vm.send("boot other arguments\r")
+        vm.expect("grub> ", BOOT)
+        chosen = vm.tree.find("/chosen")
+        assert chosen is not None and chosen.properties["bootargs"] == b"other arguments\0"
+
+
 @pytest.mark.guest
 def test_boot_from_a_disk_and_what_fails() -> None:
     image = guest_files.guests_folder() / "boot" / "gpt.img"

@@ -16,6 +16,18 @@ from vof.packages.disk import DiskPackage
 
 BASE = 0x100000
 SCRIPT = "<CHRP-BOOT><BOOT-SCRIPT>{}</BOOT-SCRIPT></CHRP-BOOT>\n"
+FIRST_STAGE = r"""
+hex
+: .printf fb8-write drop ;
+: load-it " loading it" .printf 1 ms cr load-base release-load-area " &device;:&partition;,\yaboot" $boot ;
+: choose
+  " "(0a 0d)Linux" .printf cr
+  begin key? if key case
+    ascii l of load-it endof
+    1b of " escape" .printf endof
+  endcase then again ;
+choose
+"""
 MIB = 1 << 20
 
 
@@ -112,6 +124,21 @@ def test_a_script_leads_to_a_program_and_says_what_it_is(images: dict[str, Path]
         boots.boot("/disk")
     with pytest.raises(BootError, match="lead to each other"):
         Boots(Loaded(images["mac"], volumes).world.firmware, load_base=BASE, limit=0x300000).boot("/disk:3,\\\\:tbxi")
+
+
+def test_a_script_as_yaboot_s_first_stage_is(tmp_path: Path, volumes: Volumes) -> None:
+    """It asks for a key, shows what it does by Apple's words, and boots by `$boot`."""
+    (tmp_path / "root" / "ppc").mkdir(parents=True)
+    (tmp_path / "root" / "ppc" / "bootinfo.txt").write_text(SCRIPT.format(FIRST_STAGE))
+    (tmp_path / "root" / "yaboot").write_bytes(b"a program")
+    run_tool("xorriso", "-as", "mkisofs", "-quiet", "-o", str(tmp_path / "cd.iso"), str(tmp_path / "root"))
+    world = Loaded(tmp_path / "cd.iso", volumes).world
+    boots = Boots(world.firmware, load_base=BASE, limit=0x300000)
+    world.console.waiting += b"l"
+    with pytest.raises(BootError, match="not ELF"):
+        boots.boot("/disk")
+    assert b"\n\rLinux\r\nloading it\r\n" in world.console.output
+    assert world.memory.read(BASE, 9) == b"a program"
 
 
 def test_nothing_goes_where_the_firmware_is(images: dict[str, Path], volumes: Volumes) -> None:

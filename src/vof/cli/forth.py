@@ -10,7 +10,7 @@ from vof.cli.commands import Command
 from vof.cli.machine_options import CELLS, HELP, cells_from
 from vof.cli.options import Given, Group, Option
 from vof.cli.report import say
-from vof.errors import GuestFault, PortError, Throw, ThrowCode, UsageError
+from vof.errors import GuestFault, PortError, Throw, UsageError
 
 __all__ = ["COMMAND"]
 
@@ -67,10 +67,7 @@ def _evaluate(forth: FirmwareForth, text: bytes) -> None:
 
     program = find_fcode(text)
     if not program:
-        forth.evaluate(text.decode("latin-1"), _LARGEST)
-        if forth.compiling:
-            what = f"the definition of {forth.begun}" if forth.begun else "a control structure or a definition"
-            raise Throw(ThrowCode.CONTROL_STRUCTURE_MISMATCH, f"{what} has no end")
+        forth.evaluate_whole(text.decode("latin-1"), limit=_LARGEST)
         return
     if forth.active is None:
         forth.evaluate("dev /")

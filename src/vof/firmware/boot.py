@@ -168,7 +168,7 @@ class Boots:
         forth = self._firmware.forth
         forth.loaded, forth.program = (path, size, False), None
         try:
-            forth.evaluate(script)
+            forth.evaluate_whole(script)
         except Departed as departed:
             if isinstance(departed.outcome, Boot):
                 return departed.outcome.command

@@ -13,6 +13,8 @@ __all__ = ["Prompt", "explain"]
 _OK = "ok "
 _COMPILING = "] "
 _COMPLETIONS = 200
+_QUIT = -56
+"""The code of ANS Forth's `quit`."""
 _BEFORE_VARIABLES = ("printenv", "setenv", "set-default")
 _BEFORE_DEVICES = ("dev", "boot", "load", "show-devs", "devalias", "nvalias", "nvunalias")
 
@@ -80,7 +82,11 @@ class Prompt:
         except Departed as departed:
             return departed.outcome
         except (Throw, GuestFault, PortError) as error:
-            self._failed(explain(error))
+            if isinstance(error, Throw) and error.code == _QUIT:  # no error, and the stack stays
+                forth.drop_definition()
+                self._fresh_line()
+            else:
+                self._failed(explain(error))
         else:
             if forth.shows_stack and not forth.compiling:
                 forth.evaluate(".s")

@@ -170,7 +170,7 @@ class RunLoop:
         try:
             self._start_what_there_is(startup.firmware)
         except UsageError as error:
-            if startup.count == 1:  # what the user named, or has
+            if startup.count == 1 and not self._machinery.config.prompt:  # what the user named, or has
                 raise
             self._go_without(startup.firmware, str(error))
 

@@ -123,7 +123,7 @@ class Startup:
             return
         try:
             with machinery.observers.unseen():
-                firmware.forth.evaluate(variables["nvramrc"])
+                firmware.forth.evaluate_whole(variables["nvramrc"])
         except (Throw, GuestFault, PortError) as error:
             firmware.forth.abort()
             machinery.console.write(f"nvramrc: {explain(error)}\r\n".encode("latin-1", "replace"))
