@@ -134,6 +134,7 @@ def test_a_script_as_yaboot_s_first_stage_is(tmp_path: Path, volumes: Volumes) -
     run_tool("xorriso", "-as", "mkisofs", "-quiet", "-o", str(tmp_path / "cd.iso"), str(tmp_path / "root"))
     world = Loaded(tmp_path / "cd.iso", volumes).world
     boots = Boots(world.firmware, load_base=BASE, limit=0x300000)
+    world.firmware.hooks.boots = lambda: boots
     world.console.waiting += b"l"
     with pytest.raises(BootError, match="not ELF"):
         boots.boot("/disk")

@@ -94,7 +94,7 @@ COMMAND = Command(
         Runs files of Forth in a firmware with 64 MiB of memory, a device tree and no machine. Numbers are hexadecimal
         until something else is said. A file of FCode, or a PCI expansion ROM with some, is run as the driver of a new
         device below the active package, or below / where none is active. The status is 1 where something was thrown,
-        which is said with its place.
+        which is said with its place, was begun and has no end, or wants a machine.
     """,
     groups=(_OPTIONS, HELP),
     run=_run,

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,8 @@ __all__ = ["ask", "ask_on_console"]
 _INPUT = 0
 _LOCAL = 3
 """Where `tcgetattr` has the local modes."""
+_TWICE = 0.05
+"""Seconds in which a Ctrl-C that comes twice has come."""
 _KEPT = 1000
 _DELIMITERS = " \t\n"
 
@@ -51,6 +54,7 @@ def ask(prompt: Prompt) -> Outcome:
                 prompt.give_up()
                 continue
             except KeyboardInterrupt:
+                time.sleep(_TWICE)  # a second one, in the middle of `input`, would take the next line away
                 print()
                 prompt.give_up()
                 continue

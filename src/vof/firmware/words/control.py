@@ -63,7 +63,12 @@ def free_mem(forth: Forth) -> None:
 @DEVICE.word("load-base", "( -- address )", _A)
 def load_base(forth: Forth) -> None:
     """Where load puts a program's file."""
-    forth.stack.append(_boots(_fw(forth)).load_base)
+    firmware = _fw(forth).firmware
+    boots, options = firmware.boots, firmware.options
+    if boots is None and options is not None:  # there is no machine: then it is the variable that it is first of all
+        forth.stack.append(int(options["load-base"], 16))
+    else:
+        forth.stack.append(_boots(_fw(forth)).load_base)
 
 
 @DEVICE.word("load-size", "( -- size )", "Apple")
