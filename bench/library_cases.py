@@ -202,6 +202,7 @@ CASES: tuple[Case, ...] = (
     Case("close", lambda d, i: (_open(d, i),), of_tree=True),
     Case("instance-to-package", lambda d, i: (d.console,)),
     Case("instance-to-path", lambda d, i: (d.console, d.buffer(i), 64)),
+    Case("instance-to-interposed-path", lambda d, i: (d.console, d.buffer(i), 64)),
     Case("call-method", lambda d, i: (d.text("nothing"), d.console)),
     Case("read", _transfer),
     Case("write", _transfer),

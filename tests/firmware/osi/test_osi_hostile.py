@@ -28,6 +28,8 @@ def test_any_calls(calls: list[tuple[int, tuple[int, ...]]], cells: list[int]) -
         bench.memory.write_cells(at, cells)
     bench.network.coming = [bytes(60)] * 3
     for selector, arguments in calls:
+        if selector in (76, 77) and bench.devices.osi.get(selector) is None:
+            continue  # withdrawn by a Close before
         answer = bench.call(selector, *arguments)
         assert len(answer) <= 7 if isinstance(answer, tuple) else isinstance(answer, int)
         bench.clock.now += 7

@@ -48,6 +48,7 @@ static const struct trial trials[] = {
     CALL("package-to-path", NO_PACKAGE, BEYOND_MEMORY, N(16)),
     CALL("instance-to-path", STORE, BEYOND_MEMORY, N(16)),
     CALL("instance-to-path", STORE, X(0xfffffffc), N(16)),
+    CALL("instance-to-interposed-path", STORE, BEYOND_MEMORY, N(16)),
     CALL("open", BEYOND_MEMORY),
     CALL("open", X(0xfffffffc)),
     CALL("open", ENDLESS_STRING(16)),

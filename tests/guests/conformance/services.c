@@ -14,6 +14,7 @@ const struct service services[] = {
     {"canon", 3, 1, AS_NUMBER, 0, 1},
     {"finddevice", 1, 1, AS_PACKAGE, 0, 1},
     {"instance-to-path", 3, 1, AS_NUMBER, 0, 1},
+    {"instance-to-interposed-path", 3, 1, AS_NUMBER, 0, 1},
     {"package-to-path", 3, 1, AS_NUMBER, 0, 1},
     {"call-method", 2, 1, AS_NUMBER, 1, 1},
     {"open", 1, 1, AS_INSTANCE, 0, 1},
