@@ -25,6 +25,7 @@ __all__ = [
     "FakeHypervisor",
     "Opened",
     "Package",
+    "QuietConsole",
     "World",
 ]
 
@@ -82,6 +83,26 @@ class FakeConsole:
             assert self.later, "the firmware waits for input that will never come"
             self.waiting += self.later.pop(0)
         return bool(self.waiting)
+
+
+class QuietConsole:
+    """The port `Console` where nobody types.
+
+    Attributes:
+        written: what was written.
+    """
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def read(self, limit: int) -> bytes:
+        return b""
+
+    def wait(self, milliseconds: int) -> bool:
+        return False
 
 
 class FakeCpu:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fakes import QuietConsole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,24 +112,8 @@ def ours(program: bytes, *options: str) -> list[str]:
     return without_remarks(detokenize(program, look))
 
 
-class Typed:
-    """A console that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def read(self, limit: int) -> bytes:
-        return b""
-
-    def wait(self, milliseconds: int) -> bool:
-        return False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-
-def alone() -> tuple[FirmwareForth, Typed]:
-    console = Typed()
+def alone() -> tuple[FirmwareForth, QuietConsole]:
+    console = QuietConsole()
     firmware = firmware_alone(console)
     firmware.clock = VirtualClock()  # whoever waits for a key has waited
     return firmware.forth, console

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from fakes import QuietConsole
 from prompts import OPENBIOS, RECORDS, REPORT, SLOF, Answer, Prompt, one_liners, read_answer, read_records
 
 from vof.errors import Throw
@@ -49,26 +50,10 @@ REASONS = {
 }
 
 
-class Typed:
-    """A console that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def read(self, limit: int) -> bytes:
-        return b""
-
-    def wait(self, milliseconds: int) -> bool:
-        return False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-
 @cache
 def ours(cells: int) -> dict[str, Answer]:
     """What we answer to each line, all of them typed at one prompt."""
-    console = Typed()
+    console = QuietConsole()
     forth = firmware_alone(console, cells=cells).forth
     forth.evaluate(REPORT)
     answers: dict[str, Answer] = {}

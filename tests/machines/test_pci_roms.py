@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fakes import QuietConsole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,22 +27,6 @@ from vof.vm.alone import firmware_alone
 
 VENDOR, DEVICE = 0x1234, 0x5678
 REGISTERS, ROM_AT, PORTS_AT = 0x80000000, 0x80100000, 0xFE001000
-
-
-class Console:
-    """A console that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def read(self, limit: int) -> bytes:
-        return b""
-
-    def wait(self, milliseconds: int) -> bool:
-        return False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
 
 
 @dataclass
@@ -117,7 +102,7 @@ class World:
     """A firmware with one card behind a host bridge."""
 
     def __init__(self, rom: bytes = b"") -> None:
-        self.console = Console()
+        self.console = QuietConsole()
         self.firmware: OpenFirmware = firmware_alone(self.console)
         self.firmware.clock = VirtualClock()  # whoever waits for a key has waited
         self.card = Card(rom)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fakes import QuietConsole
 
 from vof.errors import Throw
 from vof.firmware.words import FirmwareForth
@@ -116,24 +117,8 @@ FRAME_BUFFER: list[tuple[str, bool]] = [
 ]
 
 
-class Typed:
-    """A console that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def read(self, limit: int) -> bytes:
-        return b""
-
-    def wait(self, milliseconds: int) -> bool:
-        return False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-
-def alone() -> tuple[FirmwareForth, Typed]:
-    console = Typed()
+def alone() -> tuple[FirmwareForth, QuietConsole]:
+    console = QuietConsole()
     return firmware_alone(console).forth, console
 
 
