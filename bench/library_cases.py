@@ -75,7 +75,7 @@ class Desk:
         claims = ClaimMap(_MEMORY)
         claims.reserve(0, 0x100000)
         self.firmware = OpenFirmware(tree, self.memory, claims, clock=_StoppedClock(), hooks=hooks)
-        self.console = self.firmware.open("/console").ihandle
+        self.console = self.firmware.instances.open("/console").ihandle
 
     def text(self, text: str) -> int:
         """The address of a string."""
@@ -168,11 +168,11 @@ def _path(desk: Desk, index: int) -> int:
 
 
 def _open(desk: Desk, index: int) -> int:
-    return desk.firmware.open(desk.nodes[index].path).ihandle
+    return desk.firmware.instances.open(desk.nodes[index].path).ihandle
 
 
 def _close(desk: Desk, index: int) -> None:
-    desk.firmware.close(desk.firmware.instance(desk.result(index)))
+    desk.firmware.instances.close(desk.firmware.instances.need(desk.result(index)))
 
 
 def _claim(desk: Desk, index: int) -> int:

@@ -34,7 +34,7 @@ def machine(*drives: str, extra: tuple[str, ...] = (), **options: Any) -> VM:
 
 def opened(vm: VM, path: str) -> Instance:
     assert vm.firmware is not None
-    return vm.firmware.open(path)
+    return vm.firmware.instances.open(path)
 
 
 def call(instance: Instance, method: str, *arguments: int) -> list[int]:

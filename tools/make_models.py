@@ -76,7 +76,7 @@ def reaches_menu(constant: str, machine: str, core: str, disk: str) -> bool:
 def translates(vm: VM) -> bool:
     """Whether a mapping that isn't 1:1 leads the CPU where it should."""
     assert vm.firmware is not None and isinstance(vm.engine, UnicornEngine)
-    vm.firmware.open("/mmu").call("map", [0x2000000, 0xD0000000, 0x1000, 0x12])
+    vm.firmware.instances.open("/mmu").call("map", [0x2000000, 0xD0000000, 0x1000, 0x12])
     return vm.engine.cpu.physical(0xD0000000) == 0x2000000
 
 

@@ -208,5 +208,5 @@ def _peek(firmware: OpenFirmware, instance: Instance, stack: Stack) -> None:
 
 def _ring(firmware: OpenFirmware, instance: Instance, stack: Stack) -> None:
     """( n -- result ): ask the client's callback."""
-    _, result = firmware.callback("ring", [stack.pop()], 1)
+    _, result = firmware.callbacks.call("ring", [stack.pop()], 1)
     stack.append(result)

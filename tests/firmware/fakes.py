@@ -297,7 +297,7 @@ class World:
         self.firmware = OpenFirmware(
             self.tree, self.memory, self.claims, clock=self.clock, cpu=self.cpu, scratch=self.REGION[0] + 0x4000
         )
-        self.firmware.use_console("/vdevice/vty")
+        self.firmware.console.use("/vdevice/vty")
         self.events: list[Event] = []
         self.firmware.listeners.append(self.events.append)
         self.outcome: Outcome = Return(LOST)
@@ -320,7 +320,7 @@ class World:
             return self.node(value.path).phandle
         if isinstance(value, Opened):
             if value.path not in self._opened:
-                self._opened[value.path] = self.firmware.open(value.path).ihandle
+                self._opened[value.path] = self.firmware.instances.open(value.path).ihandle
             return self._opened[value.path]
         return value
 
@@ -340,10 +340,10 @@ class World:
         firmware = self.firmware
         return {
             "claims": self.claims.changes,
-            "instances": sorted(firmware.instances),
+            "instances": sorted(firmware.instances.by_ihandle),
             "tree": [(node.path, list(node.properties.items())) for node in self.tree],
-            "callback": firmware.callback_entry,
-            "symbols": firmware.symbol_lookup,
+            "callback": firmware.callbacks.entry,
+            "symbols": firmware.callbacks.symbol_lookup,
             "quiesced": firmware.quiesced,
             "depth": firmware.depth,
             "shown": bytes(self.console.output),

@@ -187,7 +187,7 @@ def callback_bench(bench: Bench, leave: int = 0) -> int:
     """Give the root a method `up`, which asks the client; an ihandle to call it with."""
 
     def up(instance: Instance, stack: Stack) -> None:
-        status, value = bench.firmware.callback("up", (stack.pop(),), 1)
+        status, value = bench.firmware.callbacks.call("up", (stack.pop(),), 1)
         assert status == 0
         stack.append(value)
 

@@ -25,11 +25,11 @@ class CallbackWorld(World):
         self.nested = Caller(self.memory, 0x90000, 0xA0000, self.call_from_callback)
         self.cpu.functions[ENTRY] = self.guest_function
         self.node(DISK).methods["up"] = self.up
-        self.disk = self.firmware.open("disk").ihandle
+        self.disk = self.firmware.instances.open("disk").ihandle
         self.call("set-callback", ENTRY)
 
     def up(self, instance: object, stack: list[int]) -> None:
-        status, result = self.firmware.callback("up", (stack.pop(),), 1)
+        status, result = self.firmware.callbacks.call("up", (stack.pop(),), 1)
         assert status == 0
         stack.append(result)
 
@@ -130,7 +130,9 @@ def test_without_a_callback_or_a_cpu_it_fails() -> None:
 @pytest.mark.parametrize(("name", "arguments", "results"), [("x" * 32, 0, 0), ("x", 13, 0), ("x", 0, 13), ("x", 6, 7)])
 def test_a_block_that_is_too_large_is_not_built(name: str, arguments: int, results: int) -> None:
     world = CallbackWorld()
-    world.node(DISK).methods["y"] = lambda instance, stack: world.firmware.callback(name, [0] * arguments, results)
+    world.node(DISK).methods["y"] = lambda instance, stack: world.firmware.callbacks.call(
+        name, [0] * arguments, results
+    )
     assert world.call("call-method", "y", world.disk, nret=1).results == (0xFFFFFFFF,)
     assert world.asked == []
 
@@ -148,7 +150,7 @@ def test_the_largest_block_fits_its_slot() -> None:
     world.cpu.functions[ENTRY] = whole
     answers = []
     world.node(DISK).methods["y"] = lambda instance, stack: answers.append(
-        world.firmware.callback("x" * 31, range(8), 4)
+        world.firmware.callbacks.call("x" * 31, range(8), 4)
     )
     world.call("call-method", "y", world.disk, nret=1)
     assert seen == [("x" * 31, tuple(range(8)), 4)]

@@ -49,7 +49,7 @@ def test_any_calls(script: list[tuple[str, list[int], int]]) -> None:
         world.memory.write_cells(BLOCK_AT, (name, len(arguments), nret, *arguments, *[0] * nret))
         assert isinstance(world.firmware.call(BLOCK_AT), OUTCOMES)
         assert world.firmware.depth == 0
-    assert all(0 < handle <= 0x7FFFFFFF for handle in (*world.firmware.instances, *world.tree.by_phandle))
+    assert all(0 < handle <= 0x7FFFFFFF for handle in (*world.firmware.instances.by_ihandle, *world.tree.by_phandle))
 
 
 @settings(max_examples=300, deadline=None)
@@ -116,11 +116,11 @@ def test_any_forth(script: list[tuple[list[str], list[int], int]]) -> None:
         name = world.call.put(b"interpret\0")
         world.memory.write_cells(BLOCK_AT, (name, 1 + len(arguments), nret, text, *arguments, *[0] * nret))
         assert isinstance(world.firmware.call(BLOCK_AT), (*OUTCOMES, Boot, PowerOff))
-        assert world.firmware.depth == 0 and world.firmware.interposing is None
+        assert world.firmware.depth == 0 and world.firmware.instances.interposing is None
         assert forth.stack == []
-    handle = world.firmware.next_ihandle
+    handle = world.firmware.instances.next_ihandle
     for method in ("read", "deep", "n"):
-        for instance in list(world.firmware.instances)[-3:]:
+        for instance in list(world.firmware.instances.by_ihandle)[-3:]:
             world.call("call-method", method, instance, handle, nret=2)
     assert len(world.tree) < nodes + 5000
 

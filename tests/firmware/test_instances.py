@@ -53,11 +53,11 @@ FAILURES = [
 @pytest.mark.parametrize(("method", "r3"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES])
 def test_what_was_opened_on_the_way_is_closed_again(method: Callable[[Instance, Stack], None], r3: int) -> None:
     world, notes = chain_world()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     world.node(DISK).methods["open"] = method
     answer = world.call("open", "disk")
     assert (answer.r3, answer.results) == (r3, (0,))
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
     assert notes == ["open pci", "open scsi", "close scsi", "close pci"]
     assert world.fault
 
@@ -73,12 +73,12 @@ def test_a_package_in_the_middle_that_refuses() -> None:
 @pytest.mark.parametrize("error", [Throw(5, "why"), GuestFault("no"), PortError("no"), MemoryFault("outside")])
 def test_one_close_that_fails_keeps_none_open(error: Exception) -> None:
     world, notes = chain_world()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     (ihandle,) = world.call("open", "disk").results
     world.node("/pci@8/scsi@1").methods["close"] = raising(error)
     world.call("close", ihandle)
     assert world.fault
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
     assert notes[3:] == ["close disk", "close pci"]
 
 
@@ -92,11 +92,11 @@ def test_a_close_that_fails_hides_not_why_the_open_did() -> None:
 
 def test_an_open_that_departs_leaves_nothing_open() -> None:
     world, notes = chain_world()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     world.node(DISK).methods["open"] = raising(Departed(Exit()))
     assert world.call("open", "disk").r3 == LOST
     assert world.outcome == Exit()
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
     assert notes[-2:] == ["close scsi", "close pci"]
     assert world.firmware.depth == 0
 
@@ -105,7 +105,12 @@ def test_packages_on_the_way_need_no_open() -> None:
     world = World()
     (ihandle,) = world.call("open", "disk").results
     assert ihandle
-    assert [instance.node.base for instance in world.firmware.instances.values()][-4:] == ["", "pci", "scsi", "disk"]
+    assert [instance.node.base for instance in world.firmware.instances.by_ihandle.values()][-4:] == [
+        "",
+        "pci",
+        "scsi",
+        "disk",
+    ]
 
 
 def test_an_instance_outlives_its_node() -> None:

@@ -97,11 +97,11 @@ def test_clients_see_and_set_them() -> None:
     node = made.find("/options")
     assert node is not None
     assert node.properties["boot-device"] == b"disk cdrom net\0"
-    world.firmware.set_property(node, "boot-device", b"net\0")
+    world.firmware.client_properties.set(node, "boot-device", b"net\0")
     assert (node.properties["boot-device"], options["boot-device"]) == (b"net\0", "net")
     with pytest.raises(GuestFault, match="true or false"):
-        world.firmware.set_property(node, "auto-boot?", b"x\0")
-    world.firmware.set_property(node, "boot-last-label", b"the client's own\0")
+        world.firmware.client_properties.set(node, "auto-boot?", b"x\0")
+    world.firmware.client_properties.set(node, "boot-last-label", b"the client's own\0")
     assert node.properties["boot-last-label"] == b"the client's own\0"
 
 

@@ -299,17 +299,17 @@ def test_open_gives_an_instance_of_the_package() -> None:
     (ihandle,) = world.ask("open", "disk:2,\\boot").results
     assert 0 < ihandle <= 0x7FFFFFFF
     assert world.ask("instance-to-package", ihandle).results == (world.node("/pci@8/scsi@1/disk").phandle,)
-    instance = world.firmware.instance(ihandle)
+    instance = world.firmware.instances.need(ihandle)
     assert (instance.arguments, instance.unit) == ("2,\\boot", "3,0")
     assert instance.parent is not None and instance.parent.node.path == "/pci@8/scsi@1"
 
 
 def test_close_takes_the_instances_above_along() -> None:
     world = World()
-    before = len(world.firmware.instances)
+    before = len(world.firmware.instances.by_ihandle)
     (ihandle,) = world.ask("open", "disk").results
     assert world.ask("close", ihandle).r3 == 0
-    assert len(world.firmware.instances) == before
+    assert len(world.firmware.instances.by_ihandle) == before
     assert world.ask("read", ihandle, BUF, 24).results == (FAILED,)
     assert world.ask("close", ihandle).r3 == 0
 
@@ -324,19 +324,19 @@ def test_stdout_outlives_stdin() -> None:
 
 
 def test_instances_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vof.firmware.system.INSTANCES_LIMIT", 100)
+    monkeypatch.setattr("vof.firmware.instances.INSTANCES_LIMIT", 100)
     world = World()
     opened = 0
     while world.ask("open", "/memory").results != (0,):
         opened += 1
         assert opened <= 100
-    assert len(world.firmware.instances) in (99, 100)
+    assert len(world.firmware.instances.by_ihandle) in (99, 100)
     assert "instances" in world.fault
 
 
 def test_handles_end_before_they_become_negative(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    world.firmware.next_ihandle = 0x7FFFFFFD
+    world.firmware.instances.next_ihandle = 0x7FFFFFFD
     (last,) = world.ask("open", "/memory").results
     assert last == 0x7FFFFFFE
     world.ask("close", last)
@@ -468,7 +468,7 @@ def test_callbacks_and_symbol_lookup_are_kept() -> None:
     assert world.ask("set-callback", 0x1000).results == (0,)
     assert world.ask("set-callback", 0x2000).results == (0x1000,)
     world.ask("set-symbol-lookup", 3, 4)
-    assert (world.firmware.callback_entry, world.firmware.symbol_lookup) == (0x2000, (3, 4))
+    assert (world.firmware.callbacks.entry, world.firmware.callbacks.symbol_lookup) == (0x2000, (3, 4))
 
 
 def test_the_machine_may_start_cpus() -> None:

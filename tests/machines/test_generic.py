@@ -150,7 +150,9 @@ def test_the_tree_is_what_clients_ask_for(options: GenericOptions) -> None:
     assert world.text("/chosen", "bootargs") == "root=/dev/sda1"
     assert world.chosen("linux,initrd-start") == INITRD[0]
     assert world.chosen("linux,initrd-end") == sum(INITRD)
-    opened = {name: world.firmware.instance(world.chosen(name)).node.path for name in ("memory", "mmu", "cpu", "stdin")}
+    opened = {
+        name: world.firmware.instances.need(world.chosen(name)).node.path for name in ("memory", "mmu", "cpu", "stdin")
+    }
     assert opened == {"memory": "/memory@0", "mmu": "/mmu", "cpu": cpu.path, "stdin": "/serial"}
     assert "bootpath" not in world.node("/chosen").properties
     assert world.firmware.tree.find("/disks") is None

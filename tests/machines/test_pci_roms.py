@@ -202,7 +202,7 @@ def test_a_driver_makes_its_package(tmp_path: Path) -> None:
     assert parent is not None and world.property("above") == encode_int(parent.phandle)
     assert [child.name for child in world.node.children] == ["port@1"]
     assert world.firmware.tree.find("net") is world.node, "its alias has followed"
-    instance = world.firmware.open("net")
+    instance = world.firmware.instances.open("net")
     stack = [21]
     instance.call("twice", stack)
     assert stack == [42]
@@ -212,11 +212,11 @@ def test_afterwards_all_is_as_it_was(tmp_path: Path) -> None:
     """The ROM is off, nothing is open or active, and what the Forth was doing goes on."""
     world = World(toke(image(DRIVER + '" new-device" evaluate'), tmp_path))
     world.card.config[4] = 0x0105
-    open_before, forth = set(world.firmware.instances), world.firmware.forth
+    open_before, forth = set(world.firmware.instances.by_ihandle), world.firmware.forth
     forth.evaluate("1 2 3")
     world.start()
     assert not world.card.rom_answers and world.card.config[4] == 0x0105
-    assert set(world.firmware.instances) == open_before
+    assert set(world.firmware.instances.by_ihandle) == open_before
     assert (forth.active, forth.my_self, forth.new_devices, forth.fcode) == (None, None, [], None)
     assert forth.stack == [1, 2, 3] and [child.name for child in world.node.children] == ["port@1"]
 
@@ -227,7 +227,7 @@ def test_it_has_instance_data_of_its_own(tmp_path: Path) -> None:
     world.start()
     assert world.reports == [] and world.property("said") == encode_cells(5, 7)
     with pytest.raises(GuestFault, match="could not be opened"):
-        world.firmware.open("/pci/@3")  # whose n is 3 and v 0
+        world.firmware.instances.open("/pci/@3")  # whose n is 3 and v 0
 
 
 def test_its_own_open_takes_the_place_of_the_machines_methods(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_instances_have_positions_of_their_own(disk: Disk) -> None:
 def test_an_instances_state_can_be_pickled(disk: Disk) -> None:
     assert disk.open(r"disk:2,\path")
     assert disk.read(7) == 7
-    state = disk.world.firmware.instances[disk.ihandle].state
+    state = disk.world.firmware.instances.by_ihandle[disk.ihandle].state
     assert state == {"partition": 2, "start": 5 * MIB, "size": 10 * MIB, "position": 7, "path": "\\path"}
     assert pickle.loads(pickle.dumps(state)) == state
 

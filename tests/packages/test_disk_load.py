@@ -144,6 +144,6 @@ def test_a_script_as_yaboot_s_first_stage_is(tmp_path: Path, volumes: Volumes) -
 
 def test_nothing_goes_where_the_firmware_is(images: dict[str, Path], volumes: Volumes) -> None:
     loaded = Loaded(images["gpt"], volumes)
-    instance = loaded.world.firmware.open("/disk")
+    instance = loaded.world.firmware.instances.open("/disk")
     with pytest.raises(Throw, match="don't fit"):
         instance.call("load", [0x300000 - MIB + 1])

@@ -235,7 +235,7 @@ def test_obp_tftp_is_opened_by_a_network_device(network: UserNetwork) -> None:
     node = client.world.tree.add("/packages", "obp-tftp")
     node.methods.update(support.methods())
     assert client.open()
-    device = client.world.firmware.instances[client.ihandle]
+    device = client.world.firmware.instances.by_ihandle[client.ihandle]
     opened = type(device)(77, node, device, arguments=",boot\\grub.elf")
     stack: list[int] = []
     opened.call("open", stack)
@@ -247,7 +247,7 @@ def test_obp_tftp_is_opened_by_a_network_device(network: UserNetwork) -> None:
 def test_an_opened_device_can_be_pickled(network: UserNetwork) -> None:
     client = Client(network)
     assert client.load()
-    instance = client.world.firmware.instances[client.ihandle]
+    instance = client.world.firmware.instances.by_ihandle[client.ihandle]
     state, package = pickle.loads(pickle.dumps((instance.state, client.package.learned)))
     assert state["boot"] == BootArguments() and package == client.package.learned
 

@@ -190,7 +190,7 @@ def make_it_a_mac(firmware: OpenFirmware, memory: Memory) -> None:
         cpu.properties.setdefault("bus-frequency", encode_int(100_000_000))
     tree.set("/aliases", "disk", encode_string("/disks/disk@0"))
     tree.set("/openprom", "model", encode_string(OF_3))
-    tree.set("/chosen", "mmu", encode_int(firmware.open("/mmu").ihandle))
+    tree.set("/chosen", "mmu", encode_int(firmware.instances.open("/mmu").ihandle))
     tree.set("/chosen", "bootpath", encode_string(BOOTPATH))
     tree.set("/chosen", "bootargs", encode_string(ARGUMENTS))
 

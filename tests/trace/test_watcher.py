@@ -118,11 +118,11 @@ def test_a_call_inside_of_a_callback_keeps_its_writes_apart() -> None:
         return 0
 
     world.cpu.functions[0x1000] = guest
-    world.firmware.callback_entry = 0x1000
+    world.firmware.callbacks.entry = 0x1000
 
     def method(instance: object, stack: list[int]) -> None:
         tap.write(0x6000, b"before")
-        world.firmware.callback("hello", (), 0)
+        world.firmware.callbacks.call("hello", (), 0)
         tap.write(0x6010, b"after")
 
     world.node("/vdevice/vty").methods["nest"] = method

@@ -1,6 +1,7 @@
 """The firmware: Open Firmware's client interface over ports, with no I/O of its own."""
 
-from vof.firmware.system import Hooks, OpenFirmware
+from vof.firmware.hooks import Hooks
+from vof.firmware.system import OpenFirmware
 from vof.firmware.table import SERVICES, Argument, Kind, Service
 from vof.outcomes import Departed, Enter, Exit, Jump, Outcome, Reset, Return
 

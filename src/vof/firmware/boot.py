@@ -223,13 +223,13 @@ class Boots:
             name, _, arguments = device.partition(":")
             device = f"{name}:" + arguments.replace("/", "\\")
         try:
-            instance = firmware.open(device)
+            instance = firmware.instances.open(device)
             try:
                 stack = [self.load_base]
                 instance.call("load", stack)
                 path = instance.state.get("loaded") or instance.path
             finally:
-                firmware.close(instance)
+                firmware.instances.close(instance)
         except Throw as thrown:
             raise BootError(thrown.reason or f"load threw {thrown.code}") from None
         except (GuestFault, PortError) as error:

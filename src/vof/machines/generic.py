@@ -181,10 +181,10 @@ class Generic:
             options=options,
         )
         try:
-            firmware.use_console(_CONSOLE)
+            firmware.console.use(_CONSOLE)
             cpu = next(iter(_node(tree, "/cpus").children))
             for name, path in (("memory", "/memory"), ("mmu", "/mmu"), ("cpu", cpu.path)):
-                tree.set("/chosen", name, encode_int(firmware.open(path).ihandle))
+                tree.set("/chosen", name, encode_int(firmware.instances.open(path).ihandle))
         except GuestFault as fault:
             raise UsageError(f"the tree as changed can't be used: {fault}") from None
         return firmware

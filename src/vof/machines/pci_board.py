@@ -196,9 +196,9 @@ class PciBoard:
             options=self.options,
         )
         try:
-            firmware.use_console(facts.console)
+            firmware.console.use(facts.console)
             for name, path in (("memory", "/memory"), ("cpu", f"/cpus/{facts.cpus.name}")):
-                tree.set("/chosen", name, encode_int(firmware.open(path).ihandle))
+                tree.set("/chosen", name, encode_int(firmware.instances.open(path).ihandle))
         except GuestFault as fault:
             raise UsageError(f"the tree as changed can't be used: {fault}") from None
         run_drivers(firmware, self._drivers, self.reports)

@@ -134,11 +134,11 @@ class Pseries:
         )
         chosen = self._node("/chosen")
         console = decode_string(chosen.properties.get("stdout-path", b"/vdevice/vty\0"))
-        firmware.use_console(console)
-        chosen.properties["memory"] = encode_int(firmware.open(self._boot_memory()).ihandle)
+        firmware.console.use(console)
+        chosen.properties["memory"] = encode_int(firmware.instances.open(self._boot_memory()).ihandle)
         boot_cpu = next(self._cpus(), None)
         if boot_cpu is not None:
-            chosen.properties["cpu"] = encode_int(firmware.open(boot_cpu.path).ihandle)
+            chosen.properties["cpu"] = encode_int(firmware.instances.open(boot_cpu.path).ihandle)
         drivers = [each for bus in self._buses for each in find_drivers(site.bus, bus, self.reports)]
         run_drivers(firmware, drivers, self.reports)
         self._driven = [each.node for each in drivers]

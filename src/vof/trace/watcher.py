@@ -216,7 +216,7 @@ class Watcher:
             if node is not None:
                 paths[handle] = node.path
         else:
-            instance = firmware.instances.get(handle)
+            instance = firmware.instances.by_ihandle.get(handle)
             if instance is not None:
                 paths[handle] = instance.path
 

@@ -72,7 +72,7 @@ class Call:
         """
         handle = self[name]
         if self._row.arguments[self._place(name)].kind is Kind.INSTANCE:
-            return self.firmware.instance(handle).path
+            return self.firmware.instances.need(handle).path
         node = self.firmware.tree.by_phandle.get(handle)
         if node is None:
             raise GuestFault("no package {:#x}", handle)

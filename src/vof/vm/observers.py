@@ -248,7 +248,9 @@ class Observers:
         if self._recorder is not None and self._firmware is not None:
             start, end = started.placement.start, started.placement.end
             facts = {"path": started.path, "arguments": started.arguments}
-            self._recorder.note("loaded", claim=[start, end - start], ihandle=self._firmware.next_ihandle, **facts)
+            self._recorder.note(
+                "loaded", claim=[start, end - start], ihandle=self._firmware.instances.next_ihandle, **facts
+            )
 
     def restored(self, firmware: OpenFirmware) -> None:
         """The VM has another firmware: one out of a snapshot."""

@@ -132,7 +132,7 @@ class _Replay:
         elif kind == "loaded" and self._firmware is not None:
             publish(self._firmware, line["path"], line["arguments"])
             self._firmware.claims.claim(*_pair(line["claim"]), 0)
-            self._firmware.next_ihandle = line["ihandle"]
+            self._firmware.instances.next_ihandle = line["ihandle"]
 
     def _boot(self, line: Line) -> None:
         self._memory = memory = RecordedMemory(line["memory"], self._kept)

@@ -102,15 +102,18 @@ class FakeSink:
         self.stopped += 1
 
 
+class FakeProperties:
+    def set(self, node: Node, name: str, value: bytes) -> None:
+        if name == "fixed":
+            raise GuestFault("it may not be set")
+        node.properties[name] = value
+
+
 @dataclass
 class FakeOwner:
     tree: DeviceTree = field(default_factory=DeviceTree)
     quiesced: bool = False
-
-    def set_property(self, node: Node, name: str, value: bytes) -> None:
-        if name == "fixed":
-            raise GuestFault("it may not be set")
-        node.properties[name] = value
+    client_properties: FakeProperties = field(default_factory=FakeProperties)
 
     def quiesce(self) -> None:
         assert not self.quiesced

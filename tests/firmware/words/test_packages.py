@@ -7,7 +7,7 @@ from fakes import FakeClock, FakeConsole, World
 from test_clients import interpret, signed
 
 from vof.errors import PortError, ThrowCode
-from vof.firmware.system import INSTANCES_LIMIT
+from vof.firmware.instances import INSTANCES_LIMIT
 from vof.outcomes import Exit, Return
 
 CHAIN = """
@@ -39,26 +39,26 @@ def world_with_chain() -> World:
 )
 def test_where_one_cannot_be_opened_those_above_are_closed(path: str, opens: bool, said: bytes) -> None:
     world = world_with_chain()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     (handle,) = world.call("open", path).results
     assert bool(handle) is opens and bytes(world.console.output) == said
     if handle:
         world.call("close", handle)
         assert world.console.output.endswith(b"inner.middle.outer.")
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
 
 
 def test_a_device_s_method_without_its_open() -> None:
     """execute-device-method, apply and test open what is above the device, and not the device (1275 A)."""
     world = world_with_chain()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     assert interpret(world, '" /outer:n/middle" " up" execute-device-method', nret=4)[:3] == (0, 0xFFFFFFFF, 1)
     assert interpret(world, '" /outer/middle" " nothing" execute-device-method', nret=2) == (0, 0)
     assert interpret(world, "apply up /outer:nm/middle", nret=2) == (0, 2)
     assert interpret(world, "test /outer/middle") == (0,)
     assert bytes(world.console.output) == b"(outer)outer." * 3 + b"(outer)/outer/middle: passed\r\nouter."
     assert signed(interpret(world, "apply up")[0]) == ThrowCode.ABORT and "apply METHOD DEVICE" in world.fault
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
 
 
 def test_test_all_takes_a_path() -> None:
@@ -70,13 +70,13 @@ def test_test_all_takes_a_path() -> None:
 
 def test_select_dev_is_undone_by_unselect_dev() -> None:
     world = world_with_chain()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     assert interpret(world, '" /outer:abc" select-dev name? pwd unselect-dev my-self', nret=4)[:3] == (0, 0, 3)
     assert bytes(world.console.output) == b"(outer)/outer outer."
     assert interpret(world, '" /outer/middle" begin-select-dev up unselect-dev unselect-dev', nret=2) == (0, 0)
     assert bytes(world.console.output).endswith(b"outer.(outer)outer.")
     assert interpret(world, "begin-select /outer my-self unselect", nret=2)[1] != 0
-    assert set(world.firmware.instances) == before
+    assert set(world.firmware.instances.by_ihandle) == before
 
 
 def test_interposed_packages() -> None:
@@ -86,7 +86,7 @@ def test_interposed_packages() -> None:
     assert interpret(world, text) == (0,)
     (handle,) = world.call("open", "/outer:abc/middle/inner").results
     assert handle
-    middle = world.firmware.instance(handle).parent
+    middle = world.firmware.instances.need(handle).parent
     assert middle is not None and middle.parent is not None and middle.parent.node.name == "filter"
     assert world.call("call-method", "up", middle.ihandle, nret=2).results == (0, 8)
     path = world.call("instance-to-path", handle, bytes(64), 64)
@@ -97,10 +97,10 @@ def test_interposed_packages() -> None:
     world.call("close", handle)
     assert bytes(world.console.output) == b"inner.middle.filter.outer."
     (last,) = world.call("open", "/outer").results  # behind the last one: what is opened is the one interposed
-    assert world.firmware.instance(last).node.name == "filter"
-    before = len(world.firmware.instances)
+    assert world.firmware.instances.need(last).node.name == "filter"
+    before = len(world.firmware.instances.by_ihandle)
     assert world.call("open", "/outer:abcde").results == (0,), "the filter says no"
-    assert len(world.firmware.instances) == before
+    assert len(world.firmware.instances.by_ihandle) == before
     assert signed(interpret(world, '" x" " /filter" find-package drop interpose')[0]) == ThrowCode.ABORT
 
 
@@ -111,9 +111,9 @@ def test_who_interposes_itself_comes_to_an_end() -> None:
         "finish-device device-end"
     )
     assert interpret(world, text) == (0,)
-    before = len(world.firmware.instances)
+    before = len(world.firmware.instances.by_ihandle)
     assert world.call("open", "/loop").results == (0,)
-    assert "interposed" in world.fault and len(world.firmware.instances) == before
+    assert "interposed" in world.fault and len(world.firmware.instances.by_ihandle) == before
 
 
 def test_an_instance_has_its_handle_while_its_open_runs() -> None:
@@ -124,9 +124,9 @@ def test_an_instance_has_its_handle_while_its_open_runs() -> None:
         '" /p" open-dev 0<> 0 0 " /p" find-package drop open-package 0<> dev /p n'
     )
     assert interpret(world, text, nret=4) == (0, 5, 0xFFFFFFFF, 0xFFFFFFFF)
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     assert interpret(world, "dev /p : open my-self close-dev true ; device-end") == (0,)
-    assert world.call("open", "/p").results == (0,) and set(world.firmware.instances) == before
+    assert world.call("open", "/p").results == (0,) and set(world.firmware.instances.by_ihandle) == before
 
 
 def test_alarms() -> None:
@@ -248,13 +248,17 @@ def test_free_virtual_forgets_the_address() -> None:
 
 def test_output_closes_what_an_earlier_one_opened() -> None:
     world = World()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     assert interpret(world, '" screen" output " screen" input') == (0,)
     counts = set()
     for _ in range(5):
         assert interpret(world, '" screen" output " screen" input " screen" io ." x"') == (0,)
-        counts.add(len(world.firmware.instances))
-    assert len(counts) == 1 and before < set(world.firmware.instances) and bytes(world.console.output) == b"xxxxx"
+        counts.add(len(world.firmware.instances.by_ihandle))
+    assert (
+        len(counts) == 1
+        and before < set(world.firmware.instances.by_ihandle)
+        and bytes(world.console.output) == b"xxxxx"
+    )
 
 
 def test_go_with_nothing_loaded_comes_back_with_its_catch_result() -> None:
@@ -267,7 +271,7 @@ def test_a_throw_crosses_python_and_forth() -> None:
     world = World()
 
     def python(instance: object, stack: list[int]) -> None:
-        world.firmware.instance(stdout).call("thrower", stack)
+        world.firmware.instances.need(stdout).call("thrower", stack)
 
     stdout = int.from_bytes(world.node("/chosen").properties["stdout"])
     world.node("/vdevice/vty").methods["python"] = python
@@ -398,7 +402,7 @@ def test_hostile_methods(text: str) -> None:
         (handle,) = world.call("open", "/p").results
         world.call("call-method", "bad", handle, nret=2)
         assert world.call("close", handle).r3 == 0
-    assert len(world.firmware.instances) <= INSTANCES_LIMIT and len(world.tree) < start + 5000
+    assert len(world.firmware.instances.by_ihandle) <= INSTANCES_LIMIT and len(world.tree) < start + 5000
     assert world.firmware.depth == 0
     assert interpret(world, "device-end unselect-dev") == (0,)
     assert interpret(world, "1 2 +", nret=2) == (0, 3)
@@ -406,7 +410,7 @@ def test_hostile_methods(text: str) -> None:
 
 def test_leaving_from_the_middle_of_an_open_leaves_nothing_open() -> None:
     world = world_with_chain()
-    before = set(world.firmware.instances)
+    before = set(world.firmware.instances.by_ihandle)
     interpret(world, "dev /outer/middle : open bye ; device-end")
     world.call("open", "/outer/middle/inner")
-    assert world.outcome == Exit() and set(world.firmware.instances) == before
+    assert world.outcome == Exit() and set(world.firmware.instances.by_ihandle) == before

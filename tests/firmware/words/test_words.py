@@ -191,7 +191,7 @@ def test_the_stack_is_shown_after_each_line() -> None:
     from vof.firmware.prompt import Prompt
 
     forth, console = alone()
-    prompt = Prompt(forth.firmware, forth.firmware.show)
+    prompt = Prompt(forth.firmware, forth.firmware.console.show)
     for line in ("showstack", "1 2", "noshowstack", "3"):
         prompt.line(line)
     assert console.written.count(b"1 2 ") == 1

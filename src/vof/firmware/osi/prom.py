@@ -39,14 +39,23 @@ class _Op(IntEnum):
     FIND_DEVICE = 17
 
 
+class PropertySetter(Protocol):
+    """What sets properties for a client program."""
+
+    def set(self, node: Node, name: str, value: bytes) -> None:
+        """Set a property. Raises GuestFault where that may not be."""
+        ...
+
+
 class TreeOwner(Protocol):
     """Whose tree it is: an `OpenFirmware`."""
 
     tree: DeviceTree
     quiesced: bool
 
-    def set_property(self, node: Node, name: str, value: bytes) -> None:
-        """Set a property for a client program. Raises GuestFault where that may not be."""
+    @property
+    def client_properties(self) -> PropertySetter:
+        """What sets properties for the client program."""
         ...
 
     def quiesce(self) -> None:
@@ -143,7 +152,7 @@ class Prom:
         key = self._name(name)
         if not key:
             return _BAD
-        self._owner.set_property(node, key, self._memory.read(buffer, length))
+        self._owner.client_properties.set(node, key, self._memory.read(buffer, length))
         return length
 
     def _change_handle(self, node: Node, handle: int) -> int:

@@ -58,14 +58,15 @@ def interpret(firmware: OpenFirmware, command: int, arguments: tuple[int, ...], 
 @service("set-callback", "newfunc:address", "oldfunc:address", -1, "1275 §6.3.2.6")
 def set_callback(firmware: OpenFirmware, function: int) -> int:
     """Set the function that the firmware calls back; the one before is returned, 0 at first."""
-    before, firmware.callback_entry = firmware.callback_entry, function
+    callbacks = firmware.callbacks
+    before, callbacks.entry = callbacks.entry, function
     return before
 
 
 @service("set-symbol-lookup", "sym-to-value:address value-to-sym:address", "", None, "1275 §6.3.2.6")
 def set_symbol_lookup(firmware: OpenFirmware, by_symbol: int, by_value: int) -> None:
     """Set the functions that find a symbol's value, and a value's symbol, for the firmware's debugger."""
-    firmware.symbol_lookup = (by_symbol, by_value)
+    firmware.callbacks.symbol_lookup = (by_symbol, by_value)
 
 
 @service("milliseconds", "", "ms:cell", -1, "1275 §6.3.2.7")

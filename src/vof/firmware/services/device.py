@@ -17,13 +17,13 @@ __all__: list[str] = []
 @service("open", "device-specifier:string", "ihandle:instance", 0, "1275 §6.3.2.3")
 def open_device(firmware: OpenFirmware, specifier: int) -> int:
     """Open the device that a path or alias leads to; 0 if it can't be opened."""
-    return firmware.open(firmware.memory.read_string(specifier, PATH_LIMIT)).ihandle
+    return firmware.instances.open(firmware.memory.read_string(specifier, PATH_LIMIT)).ihandle
 
 
 @service("close", "ihandle:instance", "", None, "1275 §6.3.2.3")
 def close(firmware: OpenFirmware, ihandle: int) -> None:
     """Close an instance."""
-    firmware.close(firmware.instance(ihandle))
+    firmware.instances.close(firmware.instances.need(ihandle))
 
 
 @service("read", "ihandle:instance addr:pointer len:size", "actual:size", -1, "1275 §6.3.2.3")
@@ -47,7 +47,7 @@ def seek(firmware: OpenFirmware, ihandle: int, high: int, low: int) -> int:
 def _transfer(firmware: OpenFirmware, method: str, ihandle: int, first: int, second: int) -> int:
     stack = [first, second]
     try:
-        firmware.instance(ihandle).call(method, stack)
+        firmware.instances.need(ihandle).call(method, stack)
     except Throw as thrown:
         raise GuestFault("{} threw {}: {}", method, thrown.code, thrown.reason) from None
     return stack.pop() if stack else 0

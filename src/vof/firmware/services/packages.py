@@ -54,7 +54,7 @@ def parent(firmware: OpenFirmware, phandle: int) -> int:
 @service("instance-to-package", "ihandle:instance", "phandle:package", -1, "1275 §6.3.2.2")
 def instance_to_package(firmware: OpenFirmware, ihandle: int) -> int:
     """The package that an instance is of."""
-    return firmware.instance(ihandle).node.phandle
+    return firmware.instances.need(ihandle).node.phandle
 
 
 @service("getproplen", "phandle:package name:string", "proplen:size", -1, "1275 §6.3.2.2")
@@ -100,7 +100,7 @@ def setprop(firmware: OpenFirmware, phandle: int, name: int, buf: int, length: i
     if length > VALUE_LIMIT:
         raise GuestFault('{} bytes for "{}" in {}: at most {}', length, key, node.path, VALUE_LIMIT)
     value = firmware.memory.read(buf, length) if length else b""
-    firmware.set_property(node, key, value)
+    firmware.client_properties.set(node, key, value)
     return length
 
 
@@ -127,7 +127,7 @@ def finddevice(firmware: OpenFirmware, specifier: int) -> int:
 @service("instance-to-path", "ihandle:instance buf:pointer buflen:size", "length:size", -1, "1275 §6.3.2.2")
 def instance_to_path(firmware: OpenFirmware, ihandle: int, buf: int, buflen: int) -> int:
     """Write an instance's path with its arguments; its length without the NUL is returned."""
-    return _write_path(firmware, firmware.instance(ihandle).path, buf, buflen)
+    return _write_path(firmware, firmware.instances.need(ihandle).path, buf, buflen)
 
 
 @service(
@@ -139,7 +139,7 @@ def instance_to_path(firmware: OpenFirmware, ihandle: int, buf: int, buflen: int
 )
 def instance_to_interposed_path(firmware: OpenFirmware, ihandle: int, buf: int, buflen: int) -> int:
     """The same, with the packages that were interposed, which begin with a %."""
-    return _write_path(firmware, firmware.instance(ihandle).interposed_path, buf, buflen)
+    return _write_path(firmware, firmware.instances.need(ihandle).interposed_path, buf, buflen)
 
 
 @service("package-to-path", "phandle:package buf:pointer buflen:size", "length:size", -1, "1275 §6.3.2.2")
@@ -158,7 +158,7 @@ def call_method(
     don't ask for is dropped.
     """
     name = firmware.memory.read_string(method, NAME_LIMIT)
-    instance = firmware.instance(ihandle)
+    instance = firmware.instances.need(ihandle)
     stack: Stack = list(reversed(arguments))
     instance.call(name, stack)
     return (0, *reversed(stack))[:wanted]

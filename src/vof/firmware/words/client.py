@@ -97,11 +97,11 @@ def ctrace(forth: Forth) -> None:
 
 def _ask(self: FirmwareForth, which: int, argument: int) -> tuple[int, int] | None:
     """What the client program's function answers; None where it has set none, or knows nothing."""
-    entry = self.firmware.symbol_lookup[which]
+    entry = self.firmware.callbacks.symbol_lookup[which]
     if not entry:
         return None
     with faults():
-        status, first, second = self.firmware.call_client(
+        status, first, second = self.firmware.callbacks.call_function(
             entry, ("sym-to-value", "value-to-sym")[which], (argument,), 2
         )
     return None if status else (first, second)

@@ -118,7 +118,7 @@ def key_question(forth: Forth) -> None:
     firmware = _fw(forth).firmware
     firmware.ring()
     try:
-        waits = firmware.key_waits()
+        waits = firmware.console.key_waits()
     except PortError:  # none, nor ever will
         waits = False
     forth.stack.append(forth.mask if waits else 0)
@@ -130,23 +130,23 @@ def key(forth: Forth) -> None:
     self = _fw(forth)
     forth.pay(_KEY_STEPS)
     with faults():
-        while not self.firmware.key_waits():
+        while not self.firmware.console.key_waits():
             forth.pay(_KEY_LOOK * _STEPS_PER_MILLISECOND)
             self.firmware.clock.sleep(_KEY_LOOK)
             self.firmware.ring()
-    forth.stack.append(self.firmware.take_key())
+    forth.stack.append(self.firmware.console.take_key())
 
 
 @DEVICE.word("stdin", "( -- address )", _A)
 def stdin(forth: Forth) -> None:
     """Where the instance of the console's input is kept."""
-    forth.stack.append(forth.cell_at("stdin", _fw(forth).firmware.console_instance("stdin")))
+    forth.stack.append(forth.cell_at("stdin", _fw(forth).firmware.console.ihandle("stdin")))
 
 
 @DEVICE.word("stdout", "( -- address )", _A)
 def stdout(forth: Forth) -> None:
     """Where the instance of the console's output is kept."""
-    forth.stack.append(forth.cell_at("stdout", _fw(forth).firmware.console_instance("stdout")))
+    forth.stack.append(forth.cell_at("stdout", _fw(forth).firmware.console.ihandle("stdout")))
 
 
 @DEVICE.word("input", "( path count -- )", _A)
@@ -176,11 +176,11 @@ def _redirect(self: FirmwareForth, which: str) -> None:
     if path in _USUAL_CONSOLES and self.firmware.tree.find(path) is None:
         return  # it is the console that there is
     with faults():
-        instance = self.firmware.open(path)
+        instance = self.firmware.instances.open(path)
         self.firmware.tree.set("/chosen", which, instance.ihandle.to_bytes(4))
         before, self.redirected[which] = self.redirected.get(which), instance
-        if before is not None and self.firmware.instances.get(before.ihandle) is before:
-            self.firmware.close(before)  # the power-on one stays: its handle may be known
+        if before is not None and before in self.firmware.instances:
+            self.firmware.instances.close(before)  # the power-on one stays: its handle may be known
 
 
 @DEVICE.word("input-device", "( -- text count )", _A)
@@ -333,7 +333,7 @@ def dollar_callback(forth: Forth) -> None:
 
 def _callback(self: FirmwareForth, name: str, arguments: list[int]) -> None:
     with faults():
-        status, *results = self.firmware.callback(name, arguments, max(0, min(4, 12 - len(arguments))))
+        status, *results = self.firmware.callbacks.call(name, arguments, max(0, min(4, 12 - len(arguments))))
     self.stack += (*reversed(results), len(results), status)
 
 
@@ -341,7 +341,7 @@ def _callback(self: FirmwareForth, name: str, arguments: list[int]) -> None:
 def sync(forth: Forth) -> None:
     """Have the client program write what it holds back."""
     with faults():
-        _fw(forth).firmware.callback("sync", (), 1)
+        _fw(forth).firmware.callbacks.call("sync", (), 1)
 
 
 # --- the user ---

@@ -10,7 +10,6 @@ from vof.firmware.words.engine import DEVICE, faults
 from vof.firmware.words.instances import call_parent
 from vof.firmware.words.tree import finish_device, set_property
 from vof.forth import Kind, Word
-from vof.packages import Instance
 
 if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
@@ -283,10 +282,8 @@ def load_driver(forth: FirmwareForth, node: Node, program: bytes) -> None:
     from vof.forth.fcode import byte_load
 
     firmware = forth.firmware
-    above = firmware.open(node.parent.path) if node.parent is not None else None
-    instance = Instance(firmware.next_ihandle, node, above, node.unit)
-    firmware.next_ihandle += 1
-    firmware.instances[instance.ihandle] = instance
+    above = firmware.instances.open(node.parent.path) if node.parent is not None else None
+    instance = firmware.instances.add(node, above, node.unit)
     depth, active, my_self = len(forth.new_devices), forth.active, forth.my_self
     forth.enter_instance(instance)
     forth.activate(node)
@@ -297,9 +294,9 @@ def load_driver(forth: FirmwareForth, node: Node, program: bytes) -> None:
             finish_device(forth)
         forth.enter_instance(my_self)
         forth.activate(active)
-        firmware.instances.pop(instance.ihandle, None)
+        firmware.instances.remove(instance)
         if above is not None:
-            firmware.close(above)
+            firmware.instances.close(above)
 
 
 @DEVICE.word("test", "( -- )", _A)
@@ -326,7 +323,7 @@ def test_all(forth: Forth) -> None:
 
 def _test(self: FirmwareForth, path: str) -> None:
     try:
-        instance = self.firmware.open(path, last=False)
+        instance = self.firmware.instances.open(path, last=False)
     except GuestFault as fault:
         raise Throw(ThrowCode.ABORT, f"{path} can't be tested: {fault}") from None
     try:
@@ -338,4 +335,4 @@ def _test(self: FirmwareForth, path: str) -> None:
         self.type(f"{path}: {'passed' if not result else f'failed ({result:x})'}\r\n")
     finally:
         with faults():
-            self.firmware.close(instance)
+            self.firmware.instances.close(instance)

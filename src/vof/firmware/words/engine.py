@@ -158,7 +158,7 @@ class FirmwareForth(Forth):
 
     def _type(self, text: str) -> None:
         with faults():
-            self.firmware.show(text)
+            self.firmware.console.show(text)
 
     def put_large(self, data: bytes) -> int:
         """Keep data that are too long for `put_temporary` until two others have been; their address."""
@@ -328,7 +328,7 @@ class FirmwareForth(Forth):
             Throw: there is none.
         """
         with faults():
-            return self.firmware.instance(ihandle)
+            return self.firmware.instances.need(ihandle)
 
     def call_instance(self, instance: Instance, method: str) -> None:
         """Call a method on this Forth's own stack.

@@ -33,7 +33,7 @@ def open_dev(forth: Forth) -> None:
     path = self.pop_text()
     forth.pay(100)
     try:
-        forth.stack.append(self.firmware.open(path).ihandle)
+        forth.stack.append(self.firmware.instances.open(path).ihandle)
     except GuestFault:
         forth.stack.append(0)
 
@@ -43,7 +43,7 @@ def close_dev(forth: Forth) -> None:
     """Close a device, with what was opened above it."""
     self = _fw(forth)
     with faults():
-        self.firmware.close(self.instance_of(forth.stack.pop()))
+        self.firmware.instances.close(self.instance_of(forth.stack.pop()))
 
 
 @DEVICE.word("select-dev", "( path count -- )", _A)
@@ -66,7 +66,7 @@ def begin_select(forth: Forth) -> None:
 
 def _select(self: FirmwareForth, path: str, *, last: bool = True) -> None:
     with faults():
-        instance = self.firmware.open(path, last=last)
+        instance = self.firmware.instances.open(path, last=last)
     self.enter_instance(instance)
     self.activate(instance.node)
 
@@ -78,9 +78,9 @@ def unselect_dev(forth: Forth) -> None:
     instance = self.my_self
     self.enter_instance(None)
     self.activate(None)
-    if instance is not None and self.firmware.instances.get(instance.ihandle) is instance:
+    if instance is not None and instance in self.firmware.instances:
         with faults():
-            self.firmware.close(instance)
+            self.firmware.instances.close(instance)
 
 
 @DEVICE.word("unselect", "( -- )", "OpenFirmware")
@@ -91,7 +91,7 @@ def unselect(forth: Forth) -> None:
 
 def _open_package(self: FirmwareForth, node: Node, arguments: str) -> None:
     with faults():
-        self.stack.append(_handle(self.firmware.open_package(node, self.my_self, arguments)))
+        self.stack.append(_handle(self.firmware.instances.open_package(node, self.my_self, arguments)))
 
 
 @DEVICE.word("open-package", "( arguments count phandle -- ihandle | 0 )", _A)
@@ -121,7 +121,7 @@ def close_package(forth: Forth) -> None:
     self = _fw(forth)
     instance = self.instance_of(forth.stack.pop())
     with faults():
-        self.firmware.close_package(instance)
+        self.firmware.instances.close_package(instance)
 
 
 @DEVICE.word("$call-method", "( … name count ihandle -- … )", _A)
@@ -171,13 +171,13 @@ def execute_device_method(forth: Forth) -> None:
     name = self.pop_text()
     path = self.pop_text()
     try:
-        instance = self.firmware.open(path, last=False)
+        instance = self.firmware.instances.open(path, last=False)
     except GuestFault:
         forth.stack.append(0)
         return
     if find_method(instance.node, name) is None:
         with faults():
-            self.firmware.close(instance)
+            self.firmware.instances.close(instance)
         forth.stack.append(0)
         return
     _call_unopened(self, instance, name)
@@ -192,7 +192,7 @@ def apply(forth: Forth) -> None:
     if not path:
         raise Throw(ThrowCode.ABORT, "apply METHOD DEVICE")
     with faults():
-        instance = self.firmware.open(path, last=False)
+        instance = self.firmware.instances.open(path, last=False)
     _call_unopened(self, instance, name)
 
 
@@ -201,7 +201,7 @@ def _call_unopened(self: FirmwareForth, instance: Instance, name: str) -> None:
         self.call_instance(instance, name)
     finally:
         with faults():
-            self.firmware.close(instance)
+            self.firmware.instances.close(instance)
 
 
 @DEVICE.word("interpose", "( arguments count phandle -- )", "1275 practice: Interposition")
@@ -211,7 +211,7 @@ def interpose(forth: Forth) -> None:
     node = self.node_of(forth.stack.pop())
     arguments = self.pop_text()
     with faults():
-        self.firmware.interpose(node, arguments)
+        self.firmware.instances.interpose(node, arguments)
 
 
 @DEVICE.word("my-self", "( -- ihandle | 0 )", _A)
@@ -294,5 +294,5 @@ def free_virtual(forth: Forth) -> None:
     address, node = forth.stack[-2], self.need_self().node
     if node.properties.get("address", b"")[:4] == (address & 0xFFFFFFFF).to_bytes(4):
         with faults():
-            self.firmware.delete_property(node, "address")
+            self.firmware.client_properties.delete(node, "address")
     call_parent(self, "map-out")

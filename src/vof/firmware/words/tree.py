@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from vof.errors import Throw, ThrowCode, UsageError
 from vof.firmware.words.engine import DEVICE, faults
 from vof.firmware.words.instances import begin_select_dev, unselect_dev
-from vof.packages import Instance
 from vof.tree import (
     CellError,
     Node,
@@ -21,6 +20,7 @@ from vof.tree import (
 if TYPE_CHECKING:
     from vof.firmware.words.engine import FirmwareForth
     from vof.forth import Forth
+    from vof.packages import Instance
 
 __all__ = ["set_alias", "set_property"]
 
@@ -153,9 +153,9 @@ def set_alias(self: FirmwareForth, name: str, path: str) -> None:
     with faults():
         aliases = self.firmware.tree.find("/aliases") or self.firmware.tree.add(self.firmware.tree.root, "aliases")
         if path:
-            self.firmware.set_property(aliases, name, path.encode("latin-1") + b"\0")
+            self.firmware.client_properties.set(aliases, name, path.encode("latin-1") + b"\0")
         else:
-            self.firmware.delete_property(aliases, name)
+            self.firmware.client_properties.delete(aliases, name)
 
 
 # --- finding ---
@@ -288,7 +288,7 @@ def set_property(self: FirmwareForth, name: str, value: bytes) -> None:
     if not name or len(name) > 63:
         raise Throw(ThrowCode.ABORT, f"a property's name of {len(name)} characters")
     with faults():
-        self.firmware.set_property(node, name, value)
+        self.firmware.client_properties.set(node, name, value)
     if name == "reg" and node.parent is not None:
         _name_unit(self, node)
 
@@ -328,7 +328,7 @@ def delete_property(forth: Forth) -> None:
     self = _fw(forth)
     self.pay(_PROPERTY_STEPS)
     with faults():
-        self.firmware.delete_property(_own(self), self.pop_text())
+        self.firmware.client_properties.delete(_own(self), self.pop_text())
 
 
 @DEVICE.word("device-name", "( name count -- )", _A)
@@ -493,12 +493,10 @@ def new_device(forth: Forth) -> None:
     if len(firmware.tree) >= _MOST_NODES:
         raise Throw(ThrowCode.ABORT, f"the tree has {_MOST_NODES} nodes")
     with faults():
-        firmware.need_room_for_instances(1)
+        firmware.instances.need_room(1)
         node = firmware.tree.add(above, "device")
     del node.properties["name"]
-    instance = Instance(firmware.next_ihandle, node, self.my_self)
-    firmware.next_ihandle += 1
-    firmware.instances[instance.ihandle] = instance
+    instance = firmware.instances.add(node, self.my_self)
     self.new_devices.append((instance, self.active, self.my_self))
     self.my_self = instance
     self.activate(node)
@@ -512,7 +510,7 @@ def finish_device(forth: Forth) -> None:
         raise Throw(ThrowCode.ABORT, "finish-device without new-device")
     instance, before, above = self.new_devices.pop()
     node = instance.node
-    self.firmware.instances.pop(instance.ihandle, None)
+    self.firmware.instances.remove(instance)
     self.enter_instance(_still(self, above))
     self.activate(_in_tree(self, before))
     if "name" not in node.properties and _in_tree(self, node) is not None:
@@ -521,7 +519,7 @@ def finish_device(forth: Forth) -> None:
 
 def _still(self: FirmwareForth, instance: Instance | None) -> Instance | None:
     """An instance, if it wasn't closed."""
-    if instance is None or self.firmware.instances.get(instance.ihandle) is not instance:
+    if instance is None or instance not in self.firmware.instances:
         return None
     return instance
 
