@@ -1,4 +1,4 @@
-"""Words that look into the client program: its registers and its symbols (1275 §7.6)."""
+"""Words for the client program: its registers and symbols (1275 §7.6), and its callback."""
 
 from __future__ import annotations
 
@@ -155,3 +155,40 @@ def dot_adr(forth: Forth) -> None:
         return
     name, offset = self.pop_text(), self.stack.pop()
     self.type(f"{name}{f'+{offset:x}' if offset else ''} ")
+
+
+# --- its callback ---
+
+
+@DEVICE.word("callback", "( arguments… count -- )", _A)
+def callback(forth: Forth) -> None:
+    """Call the client program: `callback name argument …`."""
+    self = _fw(forth)
+    line = forth.parse_line().split()
+    if not line:
+        raise Throw(ThrowCode.ABORT, "callback NAME")
+    _callback(self, line[0], [])
+
+
+@DEVICE.word("$callback", "( arguments… n name count -- results… n status )", _A)
+def dollar_callback(forth: Forth) -> None:
+    """Call the client program's callback."""
+    self = _fw(forth)
+    name = self.pop_text()
+    count = forth.stack.pop()
+    if count > 12:
+        raise Throw(ThrowCode.ABORT, f"{count} arguments")
+    _callback(self, name, [forth.stack.pop() for _ in range(count)])
+
+
+def _callback(self: FirmwareForth, name: str, arguments: list[int]) -> None:
+    with faults():
+        status, *results = self.firmware.callbacks.call(name, arguments, max(0, min(4, 12 - len(arguments))))
+    self.stack += (*reversed(results), len(results), status)
+
+
+@DEVICE.word("sync", "( -- )", _A)
+def sync(forth: Forth) -> None:
+    """Have the client program write what it holds back."""
+    with faults():
+        _fw(forth).firmware.callbacks.call("sync", (), 1)

@@ -8,7 +8,8 @@ from zlib import adler32
 from vof.errors import GuestFault, MemoryFault, PortError, Throw, ThrowCode
 from vof.firmware.words.engine import DEVICE, faults
 from vof.firmware.words.instances import call_parent
-from vof.firmware.words.tree import finish_device, set_property
+from vof.firmware.words.new_devices import finish_device
+from vof.firmware.words.properties import set_property
 from vof.forth import Kind, Word
 
 if TYPE_CHECKING:

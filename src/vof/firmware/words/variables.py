@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 from vof.errors import Throw, ThrowCode
 from vof.firmware.options import VARIABLES, find_variable
-from vof.firmware.words import control as control  # whose load-base and nvramrc aren't the variables' own
+from vof.firmware.words import boot as boot  # whose load-base isn't the variable's own
+from vof.firmware.words import console as console  # nor are its input-device and output-device
 from vof.firmware.words.engine import DEVICE, faults
 from vof.firmware.words.tree import set_alias
 
