@@ -203,6 +203,8 @@ class Startup:
         assert self.firmware is not None
         images, tree = self._machinery.images, self.firmware.tree
         device, arguments = named_device(tree, command)
+        if images.kernel is not None and not asked and tree.find(device) is None:
+            device = ""  # a client program's reboot, of a machine that has what the user named and no such device
         if images.kernel is None or device:
             if device or asked or self._machinery.config.boots_devices:
                 self._boot_device(device, arguments)
