@@ -142,3 +142,15 @@ def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         main(["boto"])
     assert "no benchmark boto: boot, getprop" in capsys.readouterr().err
+
+
+def test_the_long_recording_replays_as_it_was(tmp_path: Path) -> None:
+    from bench.tracing import long_recording
+
+    from vof.trace.recording import Recording
+    from vof.vm.replay import replay
+
+    path = tmp_path / "long.vof"
+    long_recording(path, 500)
+    done = replay(Recording(path))
+    assert done.same and done.calls == 500
