@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import vof
 from bench.options import BenchError, Options
 from bench.report import Report, render
 
@@ -55,6 +57,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if unknown or given.runs < 0:
         parser.error(f"no benchmark {unknown[0]}: {', '.join(BENCHMARKS)}" if unknown else "--runs takes 1 or more")
     options = Options(runs=given.runs, quick=given.quick)
+    # As at every start but the first, even where PYTHONDONTWRITEBYTECODE is set.
+    compileall.compile_dir(Path(vof.__file__).parent, quiet=1)
     reports: list[Report] = []
     try:
         for name in dict.fromkeys(given.names or BENCHMARKS):

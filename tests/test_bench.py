@@ -152,5 +152,5 @@ def test_the_long_recording_replays_as_it_was(tmp_path: Path) -> None:
 
     path = tmp_path / "long.vof"
     long_recording(path, 500)
-    done = replay(Recording(path))
+    done = replay(Recording.open(path))
     assert done.same and done.calls == 500
