@@ -147,15 +147,28 @@ def test_a_large_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("ok",), ("forth", "-e", "ls", "--tree"), ("tree",)])
 def test_a_tree_that_is_none(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "tree"
+    damaged = "is no usable flattened tree: damaged device tree blob"
     for text, message in [
-        ("/dts-v1/; / { };", "it is a tree's source: dtc -o FILE.dtb makes a blob of it"),
-        ("x" * 100, "it begins with 0x78787878 instead of 0xd00dfeed"),
+        ("x" * 100, f" {damaged}: it begins with 0x78787878 instead of 0xd00dfeed"),
+        ("/dts-v1/; / { flub };", f": dtc makes no blob of it: Error: {path}:1.20-21 syntax error"),
     ]:
-        (tmp_path / "tree").write_text(text)
-        done = vof(*command, str(tmp_path / "tree"))
+        path.write_text(text)
+        done = vof(*command, str(path))
         assert done.returncode == 2
-        start = f"vof: {tmp_path}/tree is no usable flattened tree: damaged device tree blob: {message}"
-        assert done.stderr.startswith(start)
+        assert done.stderr.startswith(f"vof: {path}{message}") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("ok",), ("forth", "-e", "dev /board .properties", "--tree"), ("tree",)])
+def test_a_tree_in_source_form(command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "board.dts"
+    cells = "#address-cells = <1>; #size-cells = <1>;"
+    path.write_text(f'/* ours */\n/dts-v1/;\n/ {{ {cells} board {{ note = "hello"; }}; }};\n')
+    done = vof(*command, str(path), typed="dev /board .properties\n" if command == ("ok",) else "")
+    assert done.returncode == 0 and "hello" in done.stdout
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = vof(*command, str(path))
+    assert done.returncode == 2 and "apt-get install device-tree-compiler" in done.stderr
 
 
 def test_what_needs_a_machine_is_told() -> None:

@@ -100,7 +100,7 @@ def _programs() -> Iterator[Check]:
     for program, package, purpose, needed in (
         ("sh", "dash", "it cleans up after a machine", True),
         ("stty", "coreutils", "it restores the terminal", True),
-        ("dtc", "device-tree-compiler", "the tests compare trees with it", False),
+        ("dtc", "device-tree-compiler", "for trees in source form, and the tests compare with it", False),
         ("gdb-multiarch", "gdb-multiarch", "to debug a guest (-s)", False),
     ):
         yield Check(program, which(program) or "", f"apt-get install {package} ({purpose})", needed)

@@ -19,7 +19,7 @@ _LARGEST = 64 << 20
 _OPTIONS = Group(
     "The firmware",
     (
-        Option(("--tree",), "FILE", "its device tree, a .dtb; else one with the standard's nodes alone"),
+        Option(("--tree",), "FILE", "its device tree, a .dtb or .dts; else one with the standard's nodes alone"),
         CELLS,
         Option(("-e", "--evaluate"), "TEXT", "run this after the files", repeats=True),
     ),
@@ -39,9 +39,11 @@ def _run(given: Given) -> int:
     from vof.backends.stdio_console import StdioConsole
     from vof.firmware.prompt import explain
     from vof.outcomes import Departed, Exit, PowerOff
-    from vof.vm.alone import firmware_alone, read_tree
+    from vof.vm.alone import firmware_alone
+    from vof.vm.tree_file import read_tree_file
 
-    firmware = firmware_alone(StdioConsole(), read_tree(given.last("--tree")), cells_from(given))
+    tree = read_tree_file(given.last("--tree"))[0] if "--tree" in given else b""
+    firmware = firmware_alone(StdioConsole(), tree, cells_from(given))
     for name, text in texts:
         try:
             _evaluate(firmware.forth, text)

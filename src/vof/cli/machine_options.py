@@ -62,7 +62,7 @@ PROGRAM = Group(
 CHANGES = Group(
     "Changes to the device tree",
     (
-        Option(("--dtb",), "FILE", "lay a flattened tree over it"),
+        Option(("--dtb",), "FILE", "lay a tree over it: a .dtb, or a .dts where dtc is installed"),
         Option(
             ("--nvram",),
             "FILE",

@@ -41,10 +41,11 @@ def _alone(path: str, cells: int) -> int:
     from vof.backends.stdio_console import StdioConsole
     from vof.firmware.prompt import Prompt
     from vof.outcomes import Exit, PowerOff
-    from vof.vm.alone import firmware_alone, read_tree
+    from vof.vm.alone import firmware_alone
+    from vof.vm.tree_file import read_tree_file
 
     console = StdioConsole()
-    firmware = firmware_alone(console, read_tree(path), cells)
+    firmware = firmware_alone(console, read_tree_file(path)[0] if path else b"", cells)
     prompt = Prompt(firmware, lambda text: console.write(text.encode("latin-1", "replace")))
     prompt.open(entered=False)
     on_terminal = os.isatty(0) and os.isatty(1)
@@ -72,7 +73,7 @@ def _read(console: StdioConsole, prompt: Prompt) -> Outcome:
 
 
 COMMAND = Command(
-    usage="[TREE.dtb | -machine NAME [OPTION]... [-- QEMU-ARGUMENT...]]",
+    usage="[TREE | -machine NAME [OPTION]... [-- QEMU-ARGUMENT...]]",
     about="""
         Gives the firmware's prompt, Open Firmware's user interface with its Forth: that of a machine before its client
         program is started (boot starts it); or, without one, that of a firmware with nothing but 64 MiB of memory and a

@@ -46,15 +46,9 @@ def _of_file(given: Given) -> DeviceTree:
             raise UsageError(f"{option.name} belongs to a machine, and {path} is a file: give one of them")
     if given.rest:
         raise UsageError(f"arguments for QEMU belong to a machine, and {path} is a file: give one of them")
-    from vof.tree import parse_fdt
+    from vof.vm.tree_file import read_tree_file
 
-    try:
-        with open(path, "rb") as file:
-            tree = parse_fdt(file.read())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except UsageError as error:
-        raise UsageError(f"{path} is no usable flattened tree: {error}") from None
+    _, tree = read_tree_file(path)
     dtb, sets = given.last("--dtb"), given.all("--set")
     if dtb or sets:
         from vof.vm.changes import TreeChanges
@@ -86,8 +80,8 @@ def _find(tree: DeviceTree, path: str) -> Node:
 COMMAND = Command(
     usage="FILE | -machine NAME [OPTION]... [-- QEMU-ARGUMENT...]",
     about="""
-        Prints a device tree as dtc does: that of a file in the flattened form (a .dtb), or that of a machine as its
-        client program finds it.
+        Prints a device tree as dtc does: that of a file in the flattened form (a .dtb) or in source form (a .dts, where
+        dtc is installed); or that of a machine as its client program finds it.
     """,
     groups=(_OUTPUT, CHANGES, MACHINE, ENGINE, HELP),
     run=_run,

@@ -21,7 +21,7 @@ from vof.tree.cells import (
 )
 from vof.tree.device_tree import DeviceTree
 from vof.tree.dts import Reading, assignment, guess_reading, to_dts, to_json
-from vof.tree.fdt import FdtError, build_fdt, parse_fdt
+from vof.tree.fdt import FdtError, build_fdt, is_tree_source, parse_fdt
 from vof.tree.node import Children, Node
 from vof.tree.paths import Step
 from vof.tree.properties import Properties
@@ -57,6 +57,7 @@ __all__ = [
     "encode_strings",
     "encode_unit",
     "guess_reading",
+    "is_tree_source",
     "parse_fdt",
     "size_cells",
     "to_dts",

@@ -14,7 +14,7 @@ from vof.errors import UsageError
 from vof.tree.device_tree import MAX_DEPTH, MAX_NAME, DeviceTree
 from vof.tree.node import Node
 
-__all__ = ["FdtError", "build_fdt", "parse_fdt"]
+__all__ = ["FdtError", "build_fdt", "is_tree_source", "parse_fdt"]
 
 MAGIC = 0xD00D_FEED
 VERSION = 17
@@ -41,7 +41,7 @@ class Token(IntEnum):
     END = 9
 
 
-_SOURCE = b"/dts-v1/"
+_SOURCE, _SOURCE_WITHIN = b"/dts-v1/", 4096  # comments may come before it
 
 
 class FdtError(UsageError):
@@ -54,6 +54,11 @@ class FdtError(UsageError):
     def __init__(self, offset: int, cause: str) -> None:
         super().__init__(f"damaged device tree blob: {cause} (at byte {offset:#x})")
         self.offset = offset
+
+
+def is_tree_source(data: bytes) -> bool:
+    """Whether a file is no blob but a tree's source, as `dtc` compiles it: text with `/dts-v1/` near its beginning."""
+    return _SOURCE in data[:_SOURCE_WITHIN] and b"\0" not in data[:_SOURCE_WITHIN]
 
 
 def parse_fdt(blob: bytes) -> DeviceTree:
@@ -69,7 +74,7 @@ def parse_fdt(blob: bytes) -> DeviceTree:
         FdtError: what is wrong and where.
     """
     blob = bytes(blob)
-    if blob.lstrip()[: len(_SOURCE)] == _SOURCE:
+    if is_tree_source(blob):
         raise FdtError(0, "it is a tree's source: dtc -o FILE.dtb makes a blob of it")
     if len(blob) < _HEADER.size:
         raise FdtError(len(blob), f"the header takes {_HEADER.size} bytes")

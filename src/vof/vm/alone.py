@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from vof.backends import HostClock
-from vof.errors import PortError, UsageError
+from vof.errors import PortError
 from vof.firmware import OpenFirmware
 from vof.machines.generic import Generic, GenericOptions
 from vof.machines.machine import Program, Site
 from vof.memory import GuestMemory
 from vof.ports import Access, Console
-from vof.tree import DeviceTree, parse_fdt
+from vof.tree import DeviceTree
 from vof.version import VERSION
 
-__all__ = ["firmware_alone", "read_tree"]
+__all__ = ["firmware_alone"]
 
 _MEMORY = 64 << 20
 _REGION = 0x10000
-_LARGEST_TREE = 16 << 20
 
 
 class _Nobody:
@@ -69,26 +68,6 @@ def firmware_alone(console: Console, tree: bytes = b"", cells: int = 32) -> Open
     firmware = Generic(site, f"vof,{VERSION}", GenericOptions(tree=tree)).power_on(0, Program(), _unchanged)
     firmware.cell_bits = cells
     return firmware
-
-
-def read_tree(path: str) -> bytes:
-    """A flattened tree's file; empty for no path.
-
-    Raises:
-        UsageError: it can't be read.
-    """
-    if not path:
-        return b""
-    try:
-        with open(path, "rb") as file:
-            tree = file.read(_LARGEST_TREE)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    try:
-        parse_fdt(tree)  # here, where the file's name is known
-    except UsageError as error:
-        raise UsageError(f"{path} is no usable flattened tree: {error}") from None
-    return tree
 
 
 def _unchanged(tree: DeviceTree) -> None:

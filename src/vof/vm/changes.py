@@ -36,16 +36,9 @@ class TreeChanges:
         self._over: DeviceTree | None = None
         self._applied = False
         if dtb:
-            from vof.tree import parse_fdt
+            from vof.vm.tree_file import read_tree_file
 
-            try:
-                with open(dtb, "rb") as file:
-                    self.flattened = file.read()
-                self._over = parse_fdt(self.flattened)
-            except OSError as error:
-                raise UsageError(f"{dtb}: {error.strerror}") from None
-            except UsageError as error:
-                raise UsageError(f"{dtb} is no usable flattened tree: {error}") from None
+            self.flattened, self._over = read_tree_file(dtb)
         self._sets = [_parse(text) for text in sets]
 
     def lay_over(self, tree: DeviceTree) -> None:

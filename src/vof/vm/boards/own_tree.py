@@ -8,18 +8,19 @@ __all__ = ["memory_of_tree", "read_tree"]
 
 
 def read_tree(machine: str, path: str) -> bytes:
-    """The file of a flattened tree; empty for no path.
+    """The flattened tree in a file; empty for no path.
 
     Raises:
         UsageError: it can't be read.
     """
     if not path:
         return b""
+    from vof.vm.tree_file import read_tree_file
+
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(f"-machine {machine},dtb={path}: {error.strerror}") from None
+        return read_tree_file(path)[0]
+    except UsageError as error:
+        raise UsageError(f"-machine {machine},dtb={error}") from None
 
 
 def memory_of_tree(machine: str, path: str, flattened: bytes) -> int:
