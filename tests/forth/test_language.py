@@ -219,6 +219,7 @@ def test_stack(text: str, stack: list[int]) -> None:
         (': t ." hi" ; t t', "hihi"),
         (".( now)", "now"),
         ("41 emit space 3 spaces", "A    "),
+        ("11170 spaces", " " * 0x11170),
         ("1234 <# u# u# ascii . hold u#s u#> type", "12.34"),
         ("-5 dup abs <# u#s swap sign u#> type", "-5"),
         ("1 2 .s", "1 2 "),

@@ -14,7 +14,7 @@ __all__: list[str] = []
 
 _A = "1275 A"
 _ANS = "ANS 6"
-_MOST_SPACES = 1 << 16
+_PIECE = 1 << 12
 
 
 def _signed(forth: Forth, cell: int) -> int:
@@ -65,7 +65,9 @@ def space(forth: Forth) -> None:
 def spaces(forth: Forth) -> None:
     """Type blanks."""
     count = _signed(forth, forth.stack.pop())
-    forth.type(" " * max(0, min(count, _MOST_SPACES)))
+    for left in range(count, 0, -_PIECE):
+        forth.pay(_PIECE)
+        forth.type(" " * min(left, _PIECE))
 
 
 @CORE.word("#out", "( -- address )", _A)

@@ -216,3 +216,13 @@ def test_a_second_firmware_has_the_same_words() -> None:
         forth, _ = alone()
         forth.evaluate(prefix + BUS + '" dma" ask " dmas" ask')
         assert forth.stack == [0x108, 1]
+
+
+def test_dump_types_all_that_was_asked_for() -> None:
+    forth, console = alone()
+    forth.evaluate("100 5008 dump")
+    lines = console.written.decode("latin-1").splitlines()
+    assert len(lines) == 0x501 and lines[0].startswith("00000100: ") and lines[-1].startswith("00005100: ")
+    forth.steps = 400_000
+    with pytest.raises(Throw, match="ran for too long"):
+        forth.evaluate("0 7fffffff dump")

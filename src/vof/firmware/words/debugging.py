@@ -19,7 +19,8 @@ __all__: list[str] = []
 
 _A = "1275 A"
 _LINE = 16
-_MOST_DUMPED = 0x4000
+_DUMP_STEPS = 100
+"""That a line of `dump` costs beside its text."""
 _WIDTH = 78
 _INTRODUCTION = """\
 This is an Open Firmware user interface; numbers are hexadecimal.
@@ -213,11 +214,11 @@ def _step(forth: Forth, text: str, argument: object) -> str:
 def dump(forth: Forth) -> None:
     """Type memory."""
     length, address = forth.stack.pop(), forth.stack.pop()
-    data = forth.memory.read(address, min(length, _MOST_DUMPED))
-    for start in range(0, len(data), _LINE):
-        line = data[start : start + _LINE]
+    for place in range(address, address + length, _LINE):
+        line = forth.memory.read(place, min(_LINE, address + length - place))
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in line)
-        forth.type(f"{address + start:08x}: {line.hex(' ', 4):{_LINE * 2 + 3}} {text}\r\n")
+        forth.pay(_DUMP_STEPS)
+        forth.type(f"{place:08x}: {line.hex(' ', 4):{_LINE * 2 + 3}} {text}\r\n")
 
 
 @DEVICE.word(".calls", "( xt -- )", _A)
