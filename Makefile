@@ -5,7 +5,7 @@ export PYTHON
 BIN := .venv/bin
 SOURCES := src tests tools $(wildcard bench examples)
 SCRIPTS := .ci/run tools/setup tools/fresh guests/init examples/boot-loader-tests/ci
-GUESTS := $(PYTHON) tools/guest_files.py
+GUEST_FILES := $(PYTHON) tools/guest_files.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # tests and benches measure time
@@ -19,7 +19,7 @@ help: ## list the targets
 	@echo "Settings: PYTHON=… for .venv; KEEP=1 and GUESTS=host for make fresh; REFRESH=1 for make guests."
 
 boot: setup ## boot Debian's ppc64le kernel to a shell; without a terminal, power off once it is up
-	@guests=$$($(GUESTS) --quick) || exit 1; \
+	@guests=$$($(GUEST_FILES) --quick) || exit 1; \
 	append=console=hvc0; test -t 0 || append="$$append vof.run=poweroff"; \
 	set -x; $(BIN)/vof boot -machine pseries -m 1G -kernel "$$guests/vmlinux" -initrd "$$guests/initrd.gz" -append "$$append"
 
@@ -43,7 +43,7 @@ format: setup ## let ruff lay out the code and mend what it can
 	$(BIN)/ruff check --fix $(SOURCES)
 
 guests: setup ## get the guests' kernels, GRUB and busybox from Debian, build those that it lacks (minutes, once); cached
-	@$(GUESTS) $(if $(REFRESH),--refresh)
+	@$(GUEST_FILES) $(if $(REFRESH),--refresh)
 
 fresh: ## prove boot and test in a clone on a minimal Debian made for it (as root or with sudo; under 45 minutes)
 	@tools/fresh
