@@ -39,7 +39,7 @@ def outcome(made: Forth, text: str) -> int:
 ENDLESS = {
     "again": ": x begin again ; x",
     "until": ": x begin 0 until ; x",
-    "spaces": "7fffffff spaces",
+    "spaces once": "7fffffff spaces",
     "+loop by nothing": ": x 1 0 do 0 +loop ; x",
     "a loop of everything": ": x 0 0 do 0 0 do loop loop ; x",
     "a long body": f": x begin {'1 drop ' * 4000} again ; x",
