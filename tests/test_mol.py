@@ -235,6 +235,28 @@ def test_the_tree_is_the_client_interfaces(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("start", ["bare", "client"])
+def test_the_tree_has_what_a_firmware_that_copies_it_passes_on(start: str, tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    with VM(
+        machine=f"mol,start={start}",
+        kernel=str(build_mol("scsi", tmp_path, others=["vectors.S"])),
+        drives=[f"file={tmp_path / 'disk'},format=raw,if=scsi"],
+    ) as vm:
+        vm.expect("0: kind 0", PATIENCE)
+        scsi, targets, rtas, chosen = (
+            vm.tree.find(path).properties  # type: ignore[union-attr]
+            for path in ("/mol/mol-scsi", "/mol/mol-scsi/sd", "/rtas", "/chosen")
+        )
+    # Firmware gives methods to sd, which is every target, and opens sd@0.
+    assert (scsi["#address-cells"], scsi["#size-cells"]) == (b"\0\0\0\1", bytes(4))
+    assert targets["device_type"] == b"block\0" and "reg" not in targets
+    # Linux has RTAS instantiated only where there is a size.
+    assert rtas["rtas-size"] == b"\0\0\x10\0"
+    # It asks for the package of /chosen's cpu, and only the client interface knows ours.
+    assert ("cpu" in chosen) == (start == "client")
+
+
 # --- user mode ---
 
 

@@ -52,6 +52,9 @@ INTERRUPTS = {
 }
 """Of each device. Drivers take 0 for none."""
 _PIC_HANDLE = 0x1234
+_RTAS_VERSION = 0x41
+_RTAS_SIZE = 0x1000
+"""Of the memory that a firmware's RTAS gets. Linux asks no firmware without this property for RTAS."""
 
 
 def no_offset(now: int) -> int:
@@ -178,16 +181,23 @@ class Mol:
     Args:
         plain: the machine underneath: a `generic` with `mol_tree`.
         devices: its devices.
+        bare: whether the program gets no client interface. It may be a firmware, which copies the tree.
     """
 
-    def __init__(self, plain: Any, devices: MolDevices) -> None:
+    def __init__(self, plain: Any, devices: MolDevices, *, bare: bool = False) -> None:
         self.plain = plain
         self.devices = devices
+        self._bare = bare
 
     def power_on(self, tree_address: int, program: Program, change: Callable[[DeviceTree], None]) -> OpenFirmware:
         """See `vof.machines.Machine`."""
         plain: Machine = self.plain
         firmware = plain.power_on(tree_address, program, change)
+        chosen = firmware.tree.find("/chosen")
+        if self._bare and chosen is not None:
+            # A firmware that copies the tree sets the other instances of /chosen itself. It would leave this one, a
+            # handle of ours, to its own client programs: Linux asks for its package.
+            chosen.properties.pop("cpu", None)
         self.devices.show_tree(firmware)
         return firmware
 
@@ -210,7 +220,8 @@ def mol_tree(disks: int, *, network: bool, scsi: bool) -> bytes:
         }
     )
     tree.add("/", "mol-platform")
-    tree.add("/", "rtas", {name: encode_int(token) for name, token in TOKENS.items()})
+    rtas = {"rtas-version": _RTAS_VERSION, "rtas-size": _RTAS_SIZE, "rtas-error-log-max": 0, "rtas-event-scan-rate": 0}
+    tree.add("/", "rtas", {name: encode_int(value) for name, value in (rtas | TOKENS).items()})
     block = encode_string("block")
     mol = tree.add("/", "mol", {"#address-cells": encode_int(1), "#size-cells": encode_int(0)})
     tree.add(
@@ -240,6 +251,9 @@ def mol_tree(disks: int, *, network: bool, scsi: bool) -> bytes:
             tree.add(mol, name, _node(name, kind, INTERRUPTS[device]))
     for number in range(disks):
         tree.add("/mol/mol-blk", f"disk@{number:x}", {"device_type": block, "reg": encode_int(number)})
+    if scsi:
+        # One for all targets, as Mac-on-Linux had it: firmware gives it methods, and opens sd@0 up to sd@6 by it.
+        tree.add("/mol/mol-scsi", "sd", {"device_type": block})
     pseudo = tree.add(
         mol, "pseudo-disk", {"device_type": block, "#address-cells": encode_int(1), "#size-cells": encode_int(0)}
     )
@@ -262,6 +276,6 @@ def _node(name: str, kind: str, interrupt: int) -> dict[str, bytes]:
         "interrupts": encode_int(interrupt),
         "interrupt-parent": encode_int(_PIC_HANDLE),
     }
-    if name == "mol-blk":
+    if name in ("mol-blk", "mol-scsi"):
         properties |= {"#address-cells": encode_int(1), "#size-cells": encode_int(0)}
     return properties

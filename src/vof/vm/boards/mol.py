@@ -251,7 +251,7 @@ class MolBoard(PlainBoard):
             local_offset=self._local_offset,
             mouse_dpi=self._mouse_dpi,
         )
-        machine = self.state = Mol(Generic(site, MODEL, self._options), MolDevices(ports))
+        machine = self.state = Mol(Generic(site, MODEL, self._options), MolDevices(ports), bare=self._bare)
         self.resume()
         return machine
 
