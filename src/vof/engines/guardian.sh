@@ -8,8 +8,19 @@
 #     remove PATH         this file or folder must not outlive us
 #     removed PATH        … it is gone
 # At the end of the pipe, whatever is left is done.
-runs() {                        # whether a process is there, and more than a zombie
-    read -r _ _ condition _ <"/proc/$1/stat" && [ "$condition" != Z ]
+runs() {                        # whether a process is there, and more than a zombie: one with threads has not ended
+    read -r _ _ condition _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ threads _ <"/proc/$1/stat" &&
+        { [ "$condition" != Z ] || [ "$threads" -gt 1 ]; }
+}
+
+await() {                       # up to 2 s, until none of the processes runs
+    tries=20
+    for pid in $pids; do
+        while [ $tries -gt 0 ] && runs "$pid"; do
+            sleep 0.1
+            tries=$((tries - 1))
+        done
+    done
 }
 
 trap '' INT TERM HUP QUIT TSTP TTIN TTOU
@@ -37,12 +48,7 @@ for pid in $pids; do kill -TERM "$pid" && kill -CONT "$pid"; done
 # In the background: a terminal whose output is held up keeps stty waiting.
 if [ -n "$device" ]; then stty "$state" <"$device" & fi
 for path do rm -rf -- "$path"; done
-tries=20
-for pid in $pids; do
-    while [ $tries -gt 0 ] && runs "$pid"; do
-        sleep 0.1
-        tries=$((tries - 1))
-    done
-    runs "$pid" && kill -KILL "$pid"
-done
+await                           # what is slow to end by itself,
+for pid in $pids; do runs "$pid" && kill -KILL "$pid"; done
+await                           # and what was made to
 wait
