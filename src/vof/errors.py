@@ -97,6 +97,7 @@ class ThrowCode(IntEnum):
     LOOP_PARAMETERS_UNAVAILABLE = -26
     INTERRUPT = -28
     INVALID_NAME_ARGUMENT = -32
+    QUIT = -56
 
 
 class Throw(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vof.errors import GuestFault, PortError, Throw
+from vof.errors import GuestFault, PortError, Throw, ThrowCode
 from vof.firmware.system import OpenFirmware
 from vof.outcomes import Departed, Outcome
 
@@ -13,8 +13,6 @@ __all__ = ["Prompt", "explain"]
 _OK = "ok "
 _COMPILING = "] "
 _COMPLETIONS = 200
-_QUIT = -56
-"""The code of ANS Forth's `quit`."""
 _BEFORE_VARIABLES = ("printenv", "setenv", "set-default")
 _BEFORE_DEVICES = ("dev", "boot", "load", "show-devs", "devalias", "nvalias", "nvunalias")
 
@@ -82,7 +80,7 @@ class Prompt:
         except Departed as departed:
             return departed.outcome
         except (Throw, GuestFault, PortError) as error:
-            if isinstance(error, Throw) and error.code == _QUIT:  # no error, and the stack stays
+            if isinstance(error, Throw) and error.code == ThrowCode.QUIT:  # no error, and the stack stays
                 forth.drop_definition()
                 self._fresh_line()
             else:

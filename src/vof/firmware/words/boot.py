@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _A = "1275 A"
-_QUIT = -56
-"""ANS Forth, table 9.2."""
 
 
 def _fw(forth: Forth) -> FirmwareForth:
@@ -46,7 +44,7 @@ def load_size(forth: Forth) -> None:
 @DEVICE.word("quit", "( -- )", "ANS 6")
 def quit_(forth: Forth) -> None:
     """Give up what runs; the stack stays."""
-    raise Throw(_QUIT, "quit")
+    raise Throw(ThrowCode.QUIT, "quit")
 
 
 @DEVICE.word("bye", "( -- )", "SLOF")
