@@ -240,10 +240,9 @@ class _Hooked:
         """What comes of it before those who come after."""
         firmware = call.firmware
         firmware.hooked = "instead"  # should the hook fail the call
-        for hook in (*self.before, *self.instead):
-            answer = hook(call)
-            if answer is not None or hook in self.instead:
-                return answer
+        answered, answer = _answer_first(self, call)
+        if answered:
+            return answer
         firmware.hooked = ""
         return self.row.function(firmware, *cells)
 
@@ -277,11 +276,17 @@ class _HookedSelector:
         return answer
 
     def _answer(self, call: OsiHookCall, function: Callable[..., Any]) -> Any:
-        for hook in (*self.before, *self.instead):
-            answer = hook(call)
-            if answer is not None or hook in self.instead:
-                return answer
-        return function(*call.arguments)
+        answered, answer = _answer_first(self, call)
+        return answer if answered else function(*call.arguments)
+
+
+def _answer_first(hooked: _Hooked | _HookedSelector, call: Any) -> tuple[bool, Any]:
+    """Call those who come before, and instead; whether one of them answers the call, and with what."""
+    for hook in (*hooked.before, *hooked.instead):
+        answer = hook(call)
+        if answer is not None or hook in hooked.instead:
+            return True, answer
+    return False, None
 
 
 def find_call(name: str) -> Service | Selector:
