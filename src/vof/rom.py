@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vof.errors import UsageError
 
-__all__ = ["OPEN_FIRMWARE", "Image", "Read", "find_images", "starts_rom"]
+__all__ = ["LONGEST_PROGRAM", "OPEN_FIRMWARE", "Image", "Read", "find_images", "starts_rom"]
 
 Read = Callable[[int, int], bytes]
 """Bytes of a ROM from a place on, so many; fewer where it ends."""
@@ -16,6 +16,8 @@ Read = Callable[[int, int], bytes]
 OPEN_FIRMWARE = 1
 """The code type of FCode."""
 _KINDS = {0: "x86 PC", OPEN_FIRMWARE: "Open Firmware", 2: "HP PA RISC", 3: "EFI"}
+LONGEST_PROGRAM = 1 << 20
+"""Bytes that an FCode program may have with its header, in a ROM or elsewhere."""
 _SIGNATURE = b"\x55\xaa"
 _HEADER = struct.Struct("<2xH20xH")
 """The pointers to the FCode and to the data structure."""

@@ -98,15 +98,10 @@ for _word, _between in (("i", 0), ("j", 1), ("k", 2)):
     _index.__doc__ = "The index of a loop: the innermost, the one around it, or the next."
     CORE.word(_word, "( -- n )", _A, immediate=True, compile_only=True)(_index)
 
-for _word, _ops in (
-    (">r", (Op.TO_R,)),
-    ("r>", (Op.FROM_R,)),
-    ("r@", (Op.R_FETCH,)),
-):
+for _word, _op in ((">r", Op.TO_R), ("r>", Op.FROM_R), ("r@", Op.R_FETCH)):
 
-    def _return(forth: Forth, ops: tuple[Op, ...] = _ops, name: str = _word) -> None:
-        for op in ops:
-            forth.put(op, None, name)
+    def _return(forth: Forth, op: Op = _op, name: str = _word) -> None:
+        forth.put(op, None, name)
 
     _return.__doc__ = "Use the return stack."
     CORE.word(_word, "( x -- )" if _word == ">r" else "( -- x )", _A, immediate=True, compile_only=True)(_return)

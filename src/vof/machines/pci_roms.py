@@ -12,7 +12,7 @@ from vof.machines.pci_bus import PciBus
 from vof.outcomes import Departed
 from vof.pci import Bar, Function
 from vof.ports import Access, Bus, BusOp
-from vof.rom import OPEN_FIRMWARE, Image, find_images
+from vof.rom import LONGEST_PROGRAM, OPEN_FIRMWARE, Image, find_images
 from vof.tree import Node, encode_int, encode_string
 
 __all__ = ["RomDriver", "find_drivers", "run_drivers"]
@@ -21,8 +21,6 @@ _COMMAND, _MEMORY_ENABLE = 0x04, 2
 _ENABLE = 1
 _WORD = 4
 _HEADER_SIZE = 8
-_LONGEST = 1 << 20
-"""As `vof.forth.fcode.evaluator` has it, which takes longer to import than a board to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def _program(rom: _Rom, image: Image) -> bytes:
     room = min(image.at + image.length, rom.size) - image.fcode
     header = rom.read(image.fcode, _HEADER_SIZE)
     length = int.from_bytes(header[4:])
-    if len(header) < _HEADER_SIZE or not _HEADER_SIZE <= length <= min(room, _LONGEST):
+    if len(header) < _HEADER_SIZE or not _HEADER_SIZE <= length <= min(room, LONGEST_PROGRAM):
         raise UsageError(f"FCode at {image.fcode:#x} of {length:#x} bytes, in an image that ends {room:#x} bytes on")
     return header + rom.read(image.fcode + _HEADER_SIZE, length - _HEADER_SIZE)
 

@@ -13,14 +13,13 @@ from vof.errors import Throw, ThrowCode, UsageError
 from vof.forth.fcode.numbers import FERROR, NAMES
 from vof.forth.fcode.program import HEADER_SIZE, Program, Step, is_own, name_of
 from vof.forth.word import Kind, Op, Vocabulary, Word
+from vof.rom import LONGEST_PROGRAM
 
 if TYPE_CHECKING:
     from vof.forth.engine import Forth
 
-__all__ = ["LONGEST_PROGRAM", "Evaluator", "byte_load"]
+__all__ = ["Evaluator", "byte_load"]
 
-LONGEST_PROGRAM = 1 << 20
-"""Bytes of a program, with its header."""
 _NESTING_LIMIT = 8
 """Programs that run inside of each other."""
 _CODE = {name: number for number, name in NAMES.items()}
